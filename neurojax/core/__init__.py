@@ -1,0 +1,50 @@
+"""What evolves, and how it is run through time."""
+
+from . import units as units
+from ._checkpoint import load as load, save as save
+from ._checks import (
+    as_parameter as as_parameter,
+    non_negative as non_negative,
+    parameter as parameter,
+    positive as positive,
+)
+from ._drives import (
+    Constant as Constant,
+    Drive as Drive,
+    Function as Function,
+    Path as Path,
+    Poisson as Poisson,
+    Ramp as Ramp,
+    Series as Series,
+    Sine as Sine,
+    Step as Step,
+    ornstein_uhlenbeck as ornstein_uhlenbeck,
+)
+from ._exponential_euler import ExponentialEuler as ExponentialEuler
+from ._flow import Flow as Flow, as_term as as_term
+from ._recording import (
+    Integral as Integral,
+    Reduction as Reduction,
+    SpikeCount as SpikeCount,
+)
+from ._semi_implicit_euler import SemiImplicitEuler as SemiImplicitEuler
+from ._simulate import simulate as simulate
+from ._solution import (
+    ClockSpikes as ClockSpikes,
+    EventSpikes as EventSpikes,
+    RunState as RunState,
+    Solution as Solution,
+)
+from ._spike import (
+    Surrogate as Surrogate,
+    spike as spike,
+    superspike as superspike,
+    where_spiked as where_spiked,
+)
+from ._system import (
+    Clock as Clock,
+    EnergySystem as EnergySystem,
+    SpikingSystem as SpikingSystem,
+    StiffPart as StiffPart,
+    System as System,
+)

@@ -1,0 +1,204 @@
+"""What `simulate` is given, made sure of before anything runs."""
+
+from typing import Any
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+
+from ._checks import is_known
+from ._drives import Series, held, is_timed, resolved, value_at
+from ._recording import RASTER, Record, Reduction
+from ._solution import RunState
+from ._system import Clock, System
+
+
+def as_start(system: System, state: PyTree | None, key: PRNGKeyArray | None) -> RunState:
+    """The state to start from: a fresh one, one that was given, or where an earlier run ended."""
+    if isinstance(state, RunState):
+        _check_state(system, state.state, key)
+        return state if key is None else eqx.tree_at(
+            lambda s: s.key, state, key, is_leaf=lambda x: x is None
+        )
+    if state is None:
+        state = system.initial_state(key)
+    else:
+        _check_state(system, state, key)
+    zero = np.zeros((), np.int32)
+    return RunState(zero, zero.astype(jnp.result_type(float)), state, None, key)
+
+
+def _check_state(system: System, state: PyTree, key: PRNGKeyArray | None) -> None:
+    due = jax.eval_shape(system.initial_state, key)
+    if jax.tree.structure(state) != jax.tree.structure(due):
+        raise ValueError(
+            f"state is not one of {type(system).__name__}: expected {jax.tree.structure(due)}, "
+            f"got {jax.tree.structure(state)}."
+        )
+
+
+def steps_between(start: RunState, t1: Any, dt: Any) -> tuple[int, float]:
+    """Whole steps of dt from the start to t1, and dt as a Python float."""
+    if not (is_known(t1) and is_known(dt)):
+        raise TypeError("t1 and dt must be plain numbers in clock mode (they fix the loop's length).")
+    if not is_known(start.step):
+        raise TypeError("state: the step to go on from must be known; go on from outside jit or vmap.")
+    t1, dt = float(t1), float(dt)
+    if not (np.isfinite(dt) and dt > 0):
+        raise ValueError(f"dt must be a positive number of ms, got {dt}.")
+    if np.ndim(start.step) or not np.isfinite(t1) or t1 <= int(start.step) * dt:
+        raise ValueError(f"t1 must be after the start, {int(start.step) * dt:g} ms, got {t1:g} ms.")
+    ends = t1 / dt
+    whole = round(ends)
+    if abs(ends - whole) > 1e-3:
+        below, above = np.floor(ends) * dt, np.ceil(ends) * dt
+        raise ValueError(
+            f"dt={dt:g} ms does not divide the span: t1={t1:g} ms is {ends:.6g} steps; "
+            f"the nearest ends are {below:.10g} and {above:.10g} ms."
+        )
+    return whole - int(start.step), dt
+
+
+def clocked_drive(
+    system: System, state: PyTree, drive: PyTree, first: int, steps: int, dt: float
+) -> PyTree:
+    """The drive with every part an array or a Drive, fitting the system.
+
+    A bare array is constant if it fits the system as it is, and a Series if its first axis is the
+    time grid; one that could be both is refused.
+    """
+    clock = Clock(np.zeros((), np.int32), dt)
+    if isinstance(drive, jax.Array | np.ndarray) and np.ndim(drive) > 0:
+        return _array_drive(system, state, drive, steps)
+    drive = resolved(drive)
+    for part in jax.tree.leaves(drive, is_leaf=is_timed):
+        if isinstance(part, Series) and part.dt is None and part.values.shape[0] < first + steps:
+            raise ValueError(
+                f"drive: a Series of {part.values.shape[0]} samples is too short for a run that "
+                f"ends at step {first + steps}."
+            )
+    misfit = _misfit(system, state, lambda: value_at(held(drive, clock), 0.0))
+    if misfit:
+        raise ValueError(f"drive does not fit {type(system).__name__}: {misfit}")
+    return drive
+
+
+def _array_drive(system: System, state: PyTree, drive: Any, steps: int) -> PyTree:
+    constant = resolved(drive)
+    misfit = _misfit(system, state, lambda: constant)
+    on_grid = drive.shape[0] == steps and not _misfit(system, state, lambda: constant[0])
+    if on_grid and not misfit:
+        raise ValueError(
+            f"drive of shape {drive.shape} could be constant or a series over the {steps} steps: "
+            "say which by Constant(...) or Series(...)."
+        )
+    if on_grid:
+        return Series(constant)
+    if misfit:
+        raise ValueError(
+            f"drive of shape {drive.shape} fits {type(system).__name__} neither as a constant "
+            f"({misfit}) nor as a series over the {steps} steps."
+        )
+    return constant
+
+
+def unclocked_drive(system: System, state: PyTree, drive: PyTree) -> PyTree:
+    """The drive for a run by events: constants and functions of time."""
+    drive = resolved(drive)
+    for part in jax.tree.leaves(drive, is_leaf=is_timed):
+        value_at(part, jnp.zeros(()))  # a drive that needs a clock says so
+    misfit = _misfit(system, state, lambda: value_at(drive, 0.0))
+    if misfit:
+        raise ValueError(f"drive does not fit {type(system).__name__}: {misfit}")
+    return drive
+
+
+def _misfit(system: System, state: PyTree, value: Any) -> str:
+    """Why a drive's value does not fit the system; empty if it does (nothing is computed)."""
+    try:
+        rate = jax.eval_shape(lambda: system.vector_field(0.0, state, value()))
+    except (TypeError, ValueError) as error:
+        return f"the vector field refuses it: {str(error).splitlines()[0]}"
+    for (path, r), s in zip(
+        jax.tree_util.tree_leaves_with_path(rate, is_leaf=lambda x: x is None),
+        jax.tree.leaves(state),
+        strict=False,
+    ):
+        if r is not None and np.broadcast_shapes(r.shape, s.shape) != s.shape:
+            name = jax.tree_util.keystr(path)
+            return f"the rate of state{name} gets shape {r.shape}, the state has {s.shape}."
+    return ""
+
+
+def usable(solver: Any, system: System, stochastic: bool) -> diffrax.AbstractSolver:
+    """A solver that can do it, or an error that names it."""
+    if solver is None:
+        return system.default_solver
+    if not isinstance(solver, diffrax.AbstractSolver):
+        raise TypeError(f"solver must be a diffrax solver, got {solver!r}.")
+    name = type(solver).__name__
+    if isinstance(solver, diffrax.SemiImplicitEuler):
+        raise TypeError(
+            "diffrax.SemiImplicitEuler is for split (position, momentum) systems; neurojax's own "
+            "SemiImplicitEuler takes a system's stiff part implicitly."
+        )
+    if stochastic and not isinstance(
+        solver, diffrax.AbstractItoSolver | diffrax.AbstractStratonovichSolver
+    ):
+        raise TypeError(f"solver {name} cannot integrate the noise of {type(system).__name__}.")
+    return _with_root_finder(solver)
+
+
+def _with_root_finder(solver: diffrax.AbstractSolver) -> diffrax.AbstractSolver:
+    """An implicit diffrax solver with tolerances of its own: it has no step-size controller here."""
+    if not isinstance(solver, diffrax.AbstractImplicitSolver):
+        return solver
+    tolerance = float(jnp.finfo(jnp.result_type(float)).eps) ** (2 / 3)
+    controller = diffrax.PIDController(rtol=tolerance, atol=tolerance)
+    unset = [
+        name
+        for name in ("rtol", "atol", "norm")
+        if not isinstance(getattr(solver.root_finder, name), float | jax.Array)
+        and not callable(getattr(solver.root_finder, name))
+    ]
+    if not unset:
+        return solver
+    return eqx.tree_at(
+        lambda s: [getattr(s.root_finder, name) for name in unset],
+        solver,
+        [getattr(controller, name) for name in unset],
+        is_leaf=lambda x: any(x is getattr(solver.root_finder, n) for n in unset),
+    )
+
+
+def refuse_event_arguments(controller: Any, ts: Any) -> None:
+    """Arguments that have no meaning on a clock."""
+    for name, value in dict(controller=controller, ts=ts).items():
+        if value is not None:
+            raise ValueError(f"{name} is for runs by events, and dt was given: leave out one.")
+
+
+def refuse_clock_arguments(every: int, until: Any, record: Record) -> None:
+    """Arguments that need a clock."""
+    if every != 1:
+        raise ValueError(f"every={every} counts clock steps: give dt, or ts for the sample times.")
+    if until is not None:
+        raise ValueError("until is checked at the end of each clock step: give dt.")
+    for name, what in record.items():
+        if isinstance(what, Reduction) or what == RASTER:
+            raise ValueError(f"record: {name!r} is made step by step: give dt.")
+
+
+def sample_times(ts: Any, t0: Any, t1: Any) -> Float[Array, " samples"]:
+    """Sample times of a run by events: increasing, within the run."""
+    if ts is None:
+        return jnp.linspace(t0, t1, 201, dtype=jnp.result_type(float))
+    ts = jnp.asarray(ts, jnp.result_type(float))
+    if is_known(ts) and is_known(t0) and is_known(t1):
+        values = np.asarray(ts)
+        if np.any(np.diff(values) < 0) or values.min() < t0 or values.max() > t1:
+            raise ValueError(f"ts must increase from {t0} to {t1} ms at the most, got {values}.")
+    return ts

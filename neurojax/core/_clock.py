@@ -1,0 +1,163 @@
+"""Through time by the clock: a fixed grid, a solver step and a jump for each."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
+
+from ._drives import held as held_drive
+from ._flow import Flow, terms_of
+from ._recording import RASTER, SPIKES, Record, Reduction, emits, observe, packed
+from ._scan import scan
+from ._solution import ClockSpikes, RunState, Solution, all_finite
+from ._system import Clock, System
+
+Until = Callable[[Any, PyTree, PyTree], Bool[Array, ""]]
+
+
+class _Carry(NamedTuple):
+    step: Array
+    state: PyTree
+    solver_state: PyTree
+    solved: Array
+    reduced: PyTree
+    meter: PyTree
+
+
+class ClockRun(eqx.Module):
+    """One clocked run: what does not change from step to step."""
+
+    system: System
+    drive: PyTree
+    record: Record
+    key: PRNGKeyArray | None
+    solver: diffrax.AbstractSolver
+    meter: diffrax.AbstractProgressMeter
+    flows: PyTree[bool]
+    stochastic: bool
+    dt: float = eqx.field(static=True)
+    steps: int = eqx.field(static=True)
+    every: int = eqx.field(static=True)
+    about: str = eqx.field(static=True)
+
+    def __call__(self, start: RunState) -> Solution:
+        """All steps, recorded."""
+        carry = self._start(start)
+        blocks, rest = divmod(self.steps, self.every)
+        carry, (samples, bits) = scan(lambda c: self._block(c, self.every), carry, blocks)
+        bits = jax.tree.map(lambda x: x.reshape(-1, x.shape[-1]), bits)
+        if rest:
+            carry, (last, last_bits) = self._block(carry, rest)
+            samples = jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), samples, last)
+            bits = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), bits, last_bits)
+        grid = start.step + self.every * jnp.arange(blocks + (rest > 0), dtype=start.step.dtype)
+        spikes = None
+        if bits is not None:
+            shape = self._emitted(start).shape
+            spikes = ClockSpikes(bits, start.step, self.dt, shape)
+        return self._solution(start, carry, Clock(grid, self.dt).t, samples, spikes)
+
+    def until(self, start: RunState, condition: Until) -> Solution:
+        """Steps until `condition(t, state, rate)` holds at a step's end, `steps` at the most."""
+
+        def going(carry: tuple[_Carry, Array]) -> Array:
+            now, stop = carry
+            return ~stop & (now.step < start.step + self.steps)
+
+        def one(carry: tuple[_Carry, Array]) -> tuple[_Carry, Array]:
+            before, _ = carry
+            after, _ = self._step(before)
+            change = jax.tree.map(
+                lambda flows, a, b: (a - b) / self.dt if flows else None,
+                self.flows,
+                after.state,
+                before.state,
+            )
+            return after, condition(Clock(after.step, self.dt).t, after.state, change)
+
+        carry, _ = jax.lax.while_loop(going, one, (self._start(start), jnp.array(False)))
+        return self._solution(start, carry, jnp.zeros(0), {}, None)
+
+    def _start(self, start: RunState) -> _Carry:
+        emitted = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), self._emitted(start))
+        reduced = {n: r.init(start.state, emitted) for n, r in self._reductions().items()}
+        solver_state = start.solver_state
+        if solver_state is None:
+            y, _, terms, drive = self._flow(start.step, start.state)
+            solver_state = self.solver.init(terms, 0.0, self.dt, y, drive)
+        meter = self.meter.init()
+        return _Carry(start.step, start.state, solver_state, jnp.array(True), reduced, meter)
+
+    def _block(self, carry: _Carry, steps: int) -> tuple[_Carry, tuple[dict, Array | None]]:
+        """A sample at the start, then `steps` steps; spikes of each of them."""
+        t = Clock(carry.step, self.dt).t
+        samples = observe(self.record, self.system, t, carry.state)
+        if steps == 1:
+            carry, out = self._step(carry)
+            out = jax.tree.map(lambda x: x[None], out)
+        else:
+            carry, out = scan(self._step, carry, steps)
+        raster = {n: out[RASTER].sum(0) for n, what in self.record.items() if what == RASTER}
+        return carry, (samples | raster, out[SPIKES])
+
+    def _step(self, carry: _Carry) -> tuple[_Carry, dict]:
+        """One solver step and the jump at its end."""
+        y, held, terms, drive = self._flow(carry.step, carry.state)
+        y, _, _, solver_state, result = self.solver.step(
+            terms, 0.0, self.dt, y, drive, carry.solver_state, made_jump=emits(self.system)
+        )
+        state, emitted = self._jump(carry.step, eqx.combine(y, held))
+        t = Clock(carry.step, self.dt).t
+        reduced = {
+            name: reduction.update(carry.reduced[name], t, self.dt, state, emitted)
+            for name, reduction in self._reductions().items()
+        }
+        kept = {
+            SPIKES: packed(emitted) if SPIKES in self.record.values() else None,
+            RASTER: emitted if RASTER in self.record.values() else None,
+        }
+        solved = carry.solved & (result == diffrax.RESULTS.successful)
+        meter = self.meter.step(carry.meter, t / (self.steps * self.dt))
+        return _Carry(carry.step + 1, state, solver_state, solved, reduced, meter), kept
+
+    def _flow(self, step: Array, state: PyTree) -> tuple[PyTree, PyTree, Any, PyTree]:
+        """The parts of the state that flow and do not, the terms of this step, and the drive."""
+        clock = Clock(step, self.dt)
+        y, held = eqx.partition(state, self.flows)
+        noise = self._key(step, 0) if self.stochastic else None
+        terms = terms_of(Flow(self.system, held, clock.t), y, noise, self.solver)
+        return y, held, terms, held_drive(self.drive, clock)
+
+    def _jump(self, step: Array, state: PyTree) -> tuple[PyTree, PyTree]:
+        return self.system.jump(Clock(step, self.dt), state, None, self._key(step, 1))
+
+    def _emitted(self, start: RunState) -> PyTree:
+        """Shapes and dtypes of what the system emits in a step."""
+        return jax.eval_shape(lambda: self._jump(start.step, start.state))[1]
+
+    def _key(self, step: Array, purpose: int) -> PRNGKeyArray | None:
+        return None if self.key is None else jr.fold_in(jr.fold_in(self.key, step), purpose)
+
+    def _reductions(self) -> dict[str, Reduction]:
+        return {name: r for name, r in self.record.items() if isinstance(r, Reduction)}
+
+    def _solution(
+        self, start: RunState, carry: _Carry, ts: Array, samples: dict, spikes: ClockSpikes | None
+    ) -> Solution:
+        self.meter.close(carry.meter)
+        t = Clock(carry.step, self.dt).t
+        final = RunState(carry.step, t, carry.state, carry.solver_state, self.key)
+        return Solution(
+            ts=ts,
+            recordings=samples | carry.reduced,
+            spikes=spikes,
+            final=final,
+            steps=carry.step - start.step,
+            failure=jnp.where(all_finite(carry.state), jnp.where(carry.solved, 0, 3), 1),
+            about=self.about,
+        )

@@ -1,0 +1,179 @@
+"""Through time by events: adaptive steps, each spike located exactly."""
+
+from typing import Any, NamedTuple, cast
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optimistix as optx
+from jaxtyping import Array, Bool, Float, PyTree
+
+from ._flow import Flow
+from ._recording import Record, observe
+from ._solution import EventSpikes, RunState, Solution, all_finite
+from ._system import SpikingSystem, System
+
+
+class Waiting(NamedTuple):
+    """What each neuron waits for: `release` is the end of its refractory period (ms, −inf where it
+    has none), `above` marks that it must fall below threshold before it can spike again."""
+
+    release: Float[Array, "*shape"]
+    above: Bool[Array, "*shape"]
+
+
+class _Carry(NamedTuple):
+    t: Array
+    state: PyTree
+    waiting: Waiting | None
+    samples: PyTree
+    steps: Array
+    solved: Array
+    meter: PyTree
+
+
+class EventRun(eqx.Module):
+    """One run by events: what does not change from event to event."""
+
+    system: System
+    drive: PyTree
+    record: Record
+    solver: diffrax.AbstractSolver
+    controller: diffrax.AbstractStepSizeController
+    meter: diffrax.AbstractProgressMeter
+    flows: PyTree[bool]
+    ts: Float[Array, " samples"]
+    t1: Float[Array, ""]
+    max_spikes: int = eqx.field(static=True)
+    about: str = eqx.field(static=True)
+
+    def __call__(self, start: RunState) -> Solution:
+        """Stretch after stretch until t1. A spike costs at most two: up to it, and up to the end of
+        its refractory period or its fall below threshold."""
+        first = self._start(start)
+        if not isinstance(self.system, SpikingSystem):
+            last, _ = self._stretch(first)
+            return self._solution(last, None)
+
+        def one(carry: _Carry, _: None) -> tuple[_Carry, tuple[Array, Array]]:
+            return jax.lax.cond(carry.t < self.t1, self._stretch, self._idle, carry)
+
+        last, (times, neurons) = jax.lax.scan(one, first, length=2 * self.max_spikes + 1)
+        order = jnp.argsort(times)[: self.max_spikes]
+        spikes = EventSpikes(times[order], neurons[order])
+        return self._solution(last, spikes, jnp.isfinite(times).sum() > self.max_spikes)
+
+    def _start(self, start: RunState) -> _Carry:
+        shapes = jax.eval_shape(lambda: observe(self.record, self.system, start.t, start.state))
+        samples = jax.tree.map(lambda x: jnp.zeros((self.ts.size, *x.shape), x.dtype), shapes)
+        waiting = start.solver_state
+        if waiting is None and isinstance(self.system, SpikingSystem):
+            condition = self.system.spike_condition(start.state)
+            waiting = Waiting(jnp.full_like(condition, -jnp.inf), condition > 0)
+        meter = self.meter.init()
+        return _Carry(start.t, start.state, waiting, samples, jnp.array(0), jnp.array(True), meter)
+
+    def _idle(self, carry: _Carry) -> tuple[_Carry, tuple[Array, Array]]:
+        nobody = jnp.zeros_like(cast(Waiting, carry.waiting).above)
+        return carry, (jnp.full_like(carry.t, jnp.inf), nobody)
+
+    def _stretch(self, carry: _Carry) -> tuple[_Carry, Any]:
+        """Integrate to the next event, release or t1, and do what happens there."""
+        waiting, end = carry.waiting, self.t1
+        if waiting is not None:
+            due = jnp.where(waiting.release > carry.t, waiting.release, jnp.inf)
+            end = jnp.minimum(end, jnp.min(due))
+        y, held = eqx.partition(carry.state, self.flows)
+        sol = self._solve(carry.t, end, y, held, waiting)
+        (final_ts, _), (final_ys, sampled) = cast(tuple, sol.ts), cast(tuple, sol.ys)
+        t = final_ts[-1]
+        here = (self.ts >= carry.t) & ((self.ts < t) | (t >= self.t1))
+        moved = carry._replace(
+            t=t,
+            state=eqx.combine(jax.tree.map(lambda x: x[-1], final_ys), held),
+            samples=jax.tree.map(lambda a, b: _rows(here, b, a), carry.samples, sampled),
+            steps=carry.steps + sol.stats["num_steps"],
+            solved=carry.solved & diffrax.is_okay(sol.result),
+            meter=self.meter.step(carry.meter, t / self.t1),
+        )
+        return (moved, None) if waiting is None else self._jump(moved, sol.event_mask)
+
+    def _solve(
+        self, t0: Array, t1: Array, y: PyTree, held: PyTree, waiting: Waiting | None
+    ) -> diffrax.Solution:
+        def sample(t: Any, y: PyTree, args: PyTree) -> PyTree:
+            return observe(self.record, self.system, t, eqx.combine(y, held))
+
+        end = diffrax.SubSaveAt(t1=True)
+        between = diffrax.SubSaveAt(ts=jnp.clip(self.ts, t0, t1), fn=sample)
+        return diffrax.diffeqsolve(
+            diffrax.ODETerm(Flow(self.system, held)),
+            self.solver,
+            t0,
+            t1,
+            None,
+            y,
+            args=self.drive,
+            saveat=diffrax.SaveAt(subs=(end, between)),
+            stepsize_controller=self.controller,
+            event=None if waiting is None else self._event(held, waiting),
+            throw=False,
+        )
+
+    def _event(self, held: PyTree, waiting: Waiting) -> diffrax.Event:
+        """Two conditions, each rising through zero: one neuron more reaches threshold, or one that
+        was above it falls."""
+        system = cast(SpikingSystem, self.system)
+
+        def spike(t: Any, y: PyTree, args: PyTree, **_: Any) -> Array:
+            condition = system.spike_condition(eqx.combine(y, held))
+            return jnp.max(jnp.where(waiting.above, -1.0, condition))
+
+        def fall(t: Any, y: PyTree, args: PyTree, **_: Any) -> Array:
+            condition = system.spike_condition(eqx.combine(y, held))
+            return jnp.max(jnp.where(waiting.above, -condition, -1.0))
+
+        precision = 4 * float(jnp.finfo(self.t1.dtype).eps)
+        finder = optx.Bisection(rtol=precision, atol=precision)
+        return diffrax.Event((spike, fall), finder, direction=(True, True))
+
+    def _jump(self, carry: _Carry, event_mask: PyTree) -> tuple[_Carry, tuple[Array, Array]]:
+        """Spike, reset, freeze and release at the end of a stretch."""
+        system, waiting = cast(SpikingSystem, self.system), cast(Waiting, carry.waiting)
+        spiked, fell = event_mask
+        before = system.spike_condition(carry.state)
+        ready = jnp.where(waiting.above, -jnp.inf, before)
+        neurons = spiked & (ready >= jnp.minimum(jnp.max(ready), 0.0))
+        state = system.reset(carry.state, neurons.astype(before.dtype))
+        release = jnp.where(neurons, carry.t + system.refractory, waiting.release)
+        state = system.freeze(state, release > carry.t)
+        unmoved = system.spike_condition(state) >= before
+        falling = jnp.where(waiting.above, -before, -jnp.inf)
+        below = fell & (falling >= jnp.minimum(jnp.max(falling), 0.0))
+        above = (waiting.above & ~below) | (neurons & unmoved)
+        carry = carry._replace(state=state, waiting=Waiting(release, above))
+        return carry, (jnp.where(spiked, carry.t, jnp.inf), neurons)
+
+    def _solution(
+        self, last: _Carry, spikes: EventSpikes | None, overflow: Bool[Array, ""] | bool = False
+    ) -> Solution:
+        self.meter.close(last.meter)
+        finite = all_finite(last.state)
+        unfinished = jnp.asarray(overflow) | (last.solved & (last.t < self.t1))
+        failure = jnp.select([~finite, ~last.solved, unfinished], [1, 3, 2], 0)
+        step = jnp.zeros((), jnp.int32)
+        return Solution(
+            ts=self.ts,
+            recordings=last.samples,
+            spikes=spikes,
+            final=RunState(step, last.t, last.state, last.waiting, None),
+            steps=last.steps,
+            failure=failure,
+            about=self.about,
+        )
+
+
+def _rows(mask: Array, new: Array, old: Array) -> Array:
+    """Rows of `new` where the mask holds, of `old` elsewhere."""
+    return jnp.where(mask.reshape(-1, *[1] * (old.ndim - 1)), new, old)

@@ -1,0 +1,93 @@
+"""The flow of a System as diffrax sees it: a term over the leaves that flow."""
+
+from typing import Any
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lineax as lx
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+
+from ._drives import value_at
+from ._system import StiffPart, System
+
+
+class Flow(eqx.Module):
+    """A System's vector field over the leaves that flow, the others held as they are.
+
+    Called as diffrax calls a vector field, `flow(t, y, args)`: `args` is the drive, whose parts
+    that are functions of time are evaluated at `origin + t`. A clocked step runs from 0 to dt in
+    its own time: n·dt and (n+1)·dt in float32 do not differ by dt.
+    """
+
+    system: System
+    held: PyTree
+    origin: float | Float[Array, ""] = 0.0
+
+    def __call__(self, t: Any, y: PyTree, args: PyTree) -> PyTree:
+        now = self.origin + t
+        return self.system.vector_field(now, eqx.combine(y, self.held), value_at(args, now))
+
+    def split(self, t: Any, y: PyTree, args: PyTree) -> StiffPart:
+        """The stiff part of the system's flow at time `t` of the step."""
+        now = self.origin + t
+        return self.system.split(now, eqx.combine(y, self.held), value_at(args, now))
+
+    def diffusion(self, t: Any, y: PyTree, args: PyTree) -> lx.DiagonalLinearOperator:
+        """The system's noise amplitudes over the flowing leaves, zero where it has none."""
+        now = self.origin + t
+        state = eqx.combine(y, self.held)
+        amplitude = self.system.diffusion(now, state, value_at(args, now))
+        filled = jax.tree.map(
+            lambda a, leaf: jnp.zeros_like(leaf) if a is None else jnp.broadcast_to(a, leaf.shape),
+            amplitude,
+            state,
+            is_leaf=lambda x: x is None,
+        )
+        kept, _ = eqx.partition(filled, jax.tree.map(lambda x: x is not None, y, is_leaf=_is_none))
+        return lx.DiagonalLinearOperator(kept)
+
+
+def flowing(system: System, state: PyTree, drive: PyTree) -> PyTree[bool]:
+    """Which leaves of `state` flow, by what the vector field returns (nothing is computed)."""
+    rate = jax.eval_shape(lambda s, d: system.vector_field(0.0, s, value_at(d, 0.0)), state, drive)
+    return jax.tree.map(lambda r, _: r is not None, rate, state, is_leaf=_is_none)
+
+
+def is_stochastic(system: System, state: PyTree, drive: PyTree) -> bool:
+    """Whether the system has a diffusion (nothing is computed)."""
+    noise = jax.eval_shape(lambda s, d: system.diffusion(0.0, s, value_at(d, 0.0)), state, drive)
+    return noise is not None
+
+
+def terms_of(
+    flow: Flow, y: PyTree, noise_key: PRNGKeyArray | None, solver: diffrax.AbstractSolver
+) -> diffrax.AbstractTerm:
+    """The diffrax term of one step; with a diffusion term where a key for its noise is given."""
+    drift = diffrax.ODETerm(flow)
+    if noise_key is None:
+        return drift
+    brownian = diffrax.UnsafeBrownianPath(
+        jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), y),
+        noise_key,
+        levy_area=getattr(solver, "minimal_levy_area", diffrax.BrownianIncrement),
+    )
+    return diffrax.MultiTerm(drift, diffrax.ControlTerm(flow.diffusion, brownian))
+
+
+def as_term(
+    system: System, state: PyTree | None = None, drive: PyTree = 0.0
+) -> tuple[diffrax.ODETerm, PyTree]:
+    """A System's flow for `diffrax.diffeqsolve`: the term, and the flowing part of the state.
+
+    Give the drive as `args`. The jumps (threshold, reset) are `simulate`'s and do not happen.
+    `drive` here only tells the drive's structure.
+    """
+    state = system.initial_state() if state is None else state
+    y, held = eqx.partition(state, flowing(system, state, drive))
+    return diffrax.ODETerm(Flow(system, held)), y
+
+
+def _is_none(x: Any) -> bool:
+    return x is None

@@ -1,0 +1,77 @@
+"""The leaky integrate-and-fire neuron."""
+
+from typing import Any, NamedTuple, final
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from ..core import Clock, SpikingSystem, Surrogate, non_negative, parameter, positive, superspike
+from ..core import where_spiked
+from ._shape import common_shape
+
+
+class LIFState(NamedTuple):
+    """Membrane potential, and the steps for which a neuron is still refractory."""
+
+    v: Float[Array, "*shape"]
+    frozen: Int[Array, "*shape"]
+
+
+@final
+class LIF(SpikingSystem):
+    """Leaky integrate-and-fire: `tau_m dv/dt = v_rest − v + resistance · I`.
+
+    A spike when `v > v_threshold`, then `v = v_reset`, held for `refractory` ms. `shape` is that of
+    the population; parameters are scalars or arrays of it. tau_m and refractory in ms; v and
+    `resistance · I` in one unit of choice (mV, or 1 as in the default threshold). The drive is I.
+    ExponentialEuler integrates it exactly under a drive that is constant in a step.
+
+    Raises `ValueError` for a tau_m that is not positive or a negative refractory period.
+    Source: Lapicque 1907; Gerstner et al. 2014, Neuronal Dynamics, eqs. 1.5 and 1.10.
+    """
+
+    shape: tuple[int, ...] = eqx.field(static=True, default=())
+    tau_m: Array = parameter(10.0)
+    v_rest: Array = parameter(0.0)
+    v_threshold: Array = parameter(1.0)
+    v_reset: Array = parameter(0.0)
+    resistance: Array = parameter(1.0)
+    refractory: Array = parameter(0.0)
+    surrogate: Surrogate = eqx.field(static=True, default=superspike)
+
+    default_record = ("v", "spikes")
+
+    def __post_init__(self) -> None:
+        self.shape = common_shape(self)
+
+    def __check_init__(self) -> None:
+        positive("LIF", tau_m=self.tau_m)
+        non_negative("LIF", refractory=self.refractory)
+
+    def initial_state(self, key: PRNGKeyArray | None = None) -> LIFState:
+        v = jnp.broadcast_to(self.v_rest, self.shape)
+        return LIFState(v, jnp.zeros(self.shape, jnp.int32))
+
+    def vector_field(self, t: Any, state: LIFState, drive: Any) -> LIFState:
+        rate = (self.v_rest - state.v + self.resistance * drive) / self.tau_m
+        return LIFState(jnp.where(state.frozen > 0, 0.0, rate), None)
+
+    def output(self, state: LIFState) -> Float[Array, "*shape"]:
+        return state.v
+
+    def spike_condition(self, state: LIFState) -> Float[Array, "*shape"]:
+        return jnp.where(state.frozen > 0, -1.0, state.v - self.v_threshold)
+
+    def reset(self, state: LIFState, spikes: Float[Array, "*shape"]) -> LIFState:
+        return state._replace(v=where_spiked(spikes, self.v_reset, state.v))
+
+    def freeze(self, state: LIFState, frozen: Bool[Array, "*shape"]) -> LIFState:
+        return state._replace(frozen=frozen.astype(jnp.int32))
+
+    def jump(
+        self, clock: Clock, state: LIFState, incoming: Any, key: PRNGKeyArray | None
+    ) -> tuple[LIFState, Float[Array, "*shape"]]:
+        state, spikes = super().jump(clock, state, incoming, key)
+        left = jnp.where(spikes > 0, clock.steps(self.refractory), state.frozen) - 1
+        return state._replace(frozen=jnp.maximum(left, 0)), spikes
