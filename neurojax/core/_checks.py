@@ -52,7 +52,9 @@ def _refuse(
 def refuse_nan(tree: PyTree, argument: str) -> None:
     """Refuse a NaN in any array of `tree`, naming its place."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        if eqx.is_inexact_array_like(leaf) and is_known(leaf) and bool(jnp.isnan(leaf).any()):
+        if not is_known(leaf) or not (isinstance(leaf, float) or eqx.is_inexact_array(leaf)):
+            continue
+        if bool(jnp.isnan(leaf).any()):
             place = f"{argument}{jax.tree_util.keystr(path)}"
             raise ValueError(f"{place} holds NaN, got {_shown(leaf)}.")
 

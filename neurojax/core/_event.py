@@ -57,7 +57,8 @@ class EventRun(eqx.Module):
             return self._solution(last, None)
 
         def one(carry: _Carry, _: None) -> tuple[_Carry, tuple[Array, Array]]:
-            return jax.lax.cond(carry.t < self.t1, self._stretch, self._idle, carry)
+            going = carry.t < self.t1
+            return jax.lax.cond(going, lambda c: self._stretch(c), lambda c: self._idle(c), carry)
 
         last, (times, neurons) = jax.lax.scan(one, first, length=2 * self.max_spikes + 1)
         order = jnp.argsort(times)[: self.max_spikes]
@@ -117,43 +118,45 @@ class EventRun(eqx.Module):
             args=self.drive,
             saveat=diffrax.SaveAt(subs=(end, between)),
             stepsize_controller=self.controller,
-            event=None if waiting is None else self._event(held, waiting),
+            event=None if waiting is None else self._event(t0, y, held, waiting),
             throw=False,
         )
 
-    def _event(self, held: PyTree, waiting: Waiting) -> diffrax.Event:
-        """Two conditions, each rising through zero: one neuron more reaches threshold, or one that
-        was above it falls."""
+    def _event(self, t0: Array, y0: PyTree, held: PyTree, waiting: Waiting) -> diffrax.Event:
+        """Rises through zero when one neuron more reaches threshold, or one above it falls.
+
+        A root found a rounding error early would be found again: what is above zero at the start
+        is subtracted.
+        """
         system = cast(SpikingSystem, self.system)
 
-        def spike(t: Any, y: PyTree, args: PyTree, **_: Any) -> Array:
-            condition = system.spike_condition(eqx.combine(y, held))
-            return jnp.max(jnp.where(waiting.above, -1.0, condition))
+        def condition(t: Any, y: PyTree, args: PyTree, **_: Any) -> Array:
+            return jnp.max(_towards(waiting, system.spike_condition(eqx.combine(y, held))))
 
-        def fall(t: Any, y: PyTree, args: PyTree, **_: Any) -> Array:
-            condition = system.spike_condition(eqx.combine(y, held))
-            return jnp.max(jnp.where(waiting.above, -condition, -1.0))
-
+        passed = jax.lax.stop_gradient(jnp.maximum(condition(t0, y0, self.drive), 0))
         precision = 4 * float(jnp.finfo(self.t1.dtype).eps)
-        finder = optx.Bisection(rtol=precision, atol=precision)
-        return diffrax.Event((spike, fall), finder, direction=(True, True))
+        # optimistix ends a bisection when the condition is small too, in whatever unit it has:
+        # scaled down, the bracket alone decides.
+        return diffrax.Event(
+            lambda t, y, args, **_: 1e-6 * precision * (condition(t, y, args) - passed),
+            optx.Bisection(rtol=precision, atol=precision, flip=False),
+            direction=True,
+        )
 
-    def _jump(self, carry: _Carry, event_mask: PyTree) -> tuple[_Carry, tuple[Array, Array]]:
+    def _jump(self, carry: _Carry, happened: Bool[Array, ""]) -> tuple[_Carry, tuple[Array, Array]]:
         """Spike, reset, freeze and release at the end of a stretch."""
         system, waiting = cast(SpikingSystem, self.system), cast(Waiting, carry.waiting)
-        spiked, fell = event_mask
         before = system.spike_condition(carry.state)
-        ready = jnp.where(waiting.above, -jnp.inf, before)
-        neurons = spiked & (ready >= jnp.minimum(jnp.max(ready), 0.0))
-        state = system.reset(carry.state, neurons.astype(before.dtype))
-        release = jnp.where(neurons, carry.t + system.refractory, waiting.release)
+        distance = _towards(waiting, before)
+        arrived = happened & (distance >= jnp.minimum(jnp.max(distance), 0))
+        spiked, fell = arrived & ~waiting.above, arrived & waiting.above
+        state = system.reset(carry.state, spiked.astype(before.dtype))
+        release = jnp.where(spiked, carry.t + system.refractory, waiting.release)
+        stays = system.spike_condition(state) >= before
         state = system.freeze(state, release > carry.t)
-        unmoved = system.spike_condition(state) >= before
-        falling = jnp.where(waiting.above, -before, -jnp.inf)
-        below = fell & (falling >= jnp.minimum(jnp.max(falling), 0.0))
-        above = (waiting.above & ~below) | (neurons & unmoved)
+        above = (waiting.above & ~fell) | (spiked & stays)
         carry = carry._replace(state=state, waiting=Waiting(release, above))
-        return carry, (jnp.where(spiked, carry.t, jnp.inf), neurons)
+        return carry, (jnp.where(spiked.any(), carry.t, jnp.inf), spiked)
 
     def _solution(
         self, last: _Carry, spikes: EventSpikes | None, overflow: Bool[Array, ""] | bool = False
@@ -177,3 +180,8 @@ class EventRun(eqx.Module):
 def _rows(mask: Array, new: Array, old: Array) -> Array:
     """Rows of `new` where the mask holds, of `old` elsewhere."""
     return jnp.where(mask.reshape(-1, *[1] * (old.ndim - 1)), new, old)
+
+
+def _towards(waiting: Waiting, condition: Array) -> Array:
+    """Below zero on the way to a neuron's next event: to threshold, or back below it."""
+    return jnp.where(waiting.above, -condition, condition)

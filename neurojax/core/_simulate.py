@@ -140,7 +140,7 @@ def _event_run(
     solver = arguments.usable(diffrax.Tsit5() if solver is None else solver, system, False)
     if controller is None:
         precise = jnp.result_type(float) == jnp.float64
-        rtol = 1e-8 if precise else 1e-5
+        rtol = 1e-10 if precise else 1e-5
         controller = diffrax.PIDController(rtol=rtol, atol=rtol * 1e-2)
     return EventRun(
         system=system,
