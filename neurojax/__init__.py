@@ -1,6 +1,6 @@
 """NeuroJAX: neurons, dendrites, spiking networks and predictive coding on JAX."""
 
-from . import core as core, neurons as neurons
+from . import core as core, learning as learning, neurons as neurons, predictive as predictive
 from .core import (
     Constant as Constant,
     Drive as Drive,

@@ -1,7 +1,7 @@
 """What evolves, and how it is run through time."""
 
 from . import units as units
-from ._checkpoint import load as load, save as save
+from ._checkpoint import load as load, metadata_of as metadata_of, save as save
 from ._checks import (
     as_parameter as as_parameter,
     non_negative as non_negative,

@@ -62,7 +62,7 @@ def load(path: str | os.PathLike, like: Tree) -> Tree:
     )
 
 
-def metadata(path: str | os.PathLike) -> dict[str, Any]:
+def metadata_of(path: str | os.PathLike) -> dict[str, Any]:
     """The metadata of a checkpoint."""
     return json.loads(_read(path)[1]["metadata"])
 

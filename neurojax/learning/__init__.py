@@ -1,0 +1,4 @@
+"""Learning: the one training loop around optax, and the gradients it is fed."""
+
+from ._fit import Fit as Fit, Gradient as Gradient, fit as fit
+from ._gradients import by_backprop as by_backprop
