@@ -15,6 +15,10 @@ from ._solution import EventSpikes, RunState, Solution, all_finite
 from ._system import SpikingSystem, System
 
 
+# Of the solver, between two events.
+MAX_STEPS = 2**16
+
+
 class Waiting(NamedTuple):
     """What each neuron waits for: `release` is the end of its refractory period (ms, −inf where it
     has none), `above` marks that it must fall below threshold before it can spike again."""
@@ -119,6 +123,7 @@ class EventRun(eqx.Module):
             saveat=diffrax.SaveAt(subs=(end, between)),
             stepsize_controller=self.controller,
             event=None if waiting is None else self._event(t0, y, held, waiting),
+            max_steps=MAX_STEPS,
             throw=False,
         )
 

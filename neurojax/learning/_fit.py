@@ -148,9 +148,10 @@ def _epoch(
         model = eqx.combine(arrays, rest)
         chosen = jax.tree.map(lambda x: x[rows], data)
         slope, metrics = gradient(model, chosen, jr.fold_in(key, number))
-        updates, optimizer_state = optimizer.update(
-            eqx.filter(slope, spec), optimizer_state, eqx.filter(model, spec)
-        )
+        with jax.numpy_dtype_promotion("standard"):  # optax counts steps in integers
+            updates, optimizer_state = optimizer.update(
+                eqx.filter(slope, spec), optimizer_state, eqx.filter(model, spec)
+            )
         model = eqx.apply_updates(model, updates)
         return (eqx.filter(model, eqx.is_array), optimizer_state), metrics
 

@@ -58,12 +58,7 @@ class _EquinoxOrigin(eqx.Module):
     skeleton: Any
 
     def __call__(self, layers: tuple[Dense, ...]) -> Any:
-        return eqx.tree_at(
-            lambda m: [(x.weight, x.bias) for x in _eqx_linears(m)],
-            self.skeleton,
-            [(layer.weight, layer.bias) for layer in layers],
-            is_leaf=lambda x: x is None,
-        )
+        return eqx.tree_at(_eqx_weights, self.skeleton, _weights(layers), is_leaf=_is_none)
 
 
 class _NnxOrigin(eqx.Module):
@@ -161,9 +156,20 @@ def _is_identity(part: Any) -> bool:
 
 
 def _without_weights(model: Any) -> _EquinoxOrigin:
-    places = lambda m: [(x.weight, x.bias) for x in _eqx_linears(m)]  # noqa: E731
-    nothing = [(None, None) for _ in _eqx_linears(model)]
-    return _EquinoxOrigin(eqx.tree_at(places, model, nothing, is_leaf=lambda x: x is None))
+    nothing = [None] * len(_eqx_weights(model))
+    return _EquinoxOrigin(eqx.tree_at(_eqx_weights, model, nothing, is_leaf=_is_none))
+
+
+def _eqx_weights(model: Any) -> list[Any]:
+    return _weights(_eqx_linears(model))
+
+
+def _weights(layers: Any) -> list[Any]:
+    return [array for layer in layers for array in (layer.weight, layer.bias)]
+
+
+def _is_none(x: Any) -> bool:
+    return x is None
 
 
 def _eqx_linears(model: Any) -> list[eqx.nn.Linear]:
