@@ -66,11 +66,15 @@ class _NnxOrigin(eqx.Module):
 
     graph: Any = eqx.field(static=True)
     shapes: Any
+    places: tuple[tuple[str | int, ...], ...] = eqx.field(static=True)
 
     def __call__(self, layers: tuple[Dense, ...]) -> Any:
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), self.shapes)
         model = nnx.merge(self.graph, zeros)
-        for linear, layer in zip(_nnx_linears(model), layers, strict=True):
+        for place, layer in zip(self.places, layers, strict=True):
+            linear = model
+            for name in place:
+                linear = getattr(linear, name) if isinstance(name, str) else linear[name]
             linear.kernel[...] = layer.weight.T
             if layer.bias is not None:
                 linear.bias[...] = layer.bias
@@ -90,7 +94,8 @@ def _from_eqx_sequential(model: eqx.nn.Sequential) -> tuple[list[Dense], _Equino
 
 
 def _from_nnx(model: nnx.Module, activation: Activation | None) -> tuple[list[Dense], _NnxOrigin]:
-    linears = _nnx_linears(model)
+    found = _nnx_linears(model)
+    places, linears = tuple(place for place, _ in found), [linear for _, linear in found]
     if isinstance(model, nnx.Sequential):
         parts = list(model.layers)
     elif activation is None:
@@ -107,7 +112,7 @@ def _from_nnx(model: nnx.Module, activation: Activation | None) -> tuple[list[De
             f"from_backprop: {type(model).__name__} holds state beside its Linear layers "
             f"({[type(m).__name__ for _, m in nnx.iter_modules(model)]})."
         )
-    return _dense(parts), _NnxOrigin(graph, jax.eval_shape(lambda: state))
+    return _dense(parts), _NnxOrigin(graph, jax.eval_shape(lambda: state), places)
 
 
 def _dense(parts: list[Any]) -> list[Dense]:
@@ -177,15 +182,19 @@ def _eqx_linears(model: Any) -> list[eqx.nn.Linear]:
     return [x for x in jax.tree.leaves(model, is_leaf=is_linear) if is_linear(x)]
 
 
-def _nnx_linears(model: Any) -> list[nnx.Linear]:
-    """The Linear layers in the order of their definition."""
+def _nnx_linears(model: Any) -> list[tuple[tuple[str | int, ...], nnx.Linear]]:
+    """The Linear layers, with the attributes and indices that lead to them, as they were defined
+    (merging a module sorts its attributes)."""
     if isinstance(model, nnx.Linear):
-        return [model]
-    if isinstance(model, nnx.Module):
-        parts = [x for name, x in vars(model).items() if not name.startswith("_pytree__")]
-    else:
-        parts = list(model) if isinstance(model, list | tuple | nnx.List) else []
-    return [linear for part in parts for linear in _nnx_linears(part)]
+        return [((), model)]
+    parts: list[tuple[str | int, Any]] = []
+    if isinstance(model, list | tuple | nnx.List):
+        parts = list(enumerate(model))
+    elif isinstance(model, nnx.Module):
+        parts = [(k, v) for k, v in vars(model).items() if not k.startswith("_pytree__")]
+    return [
+        ((name, *place), linear) for name, part in parts for place, linear in _nnx_linears(part)
+    ]
 
 
 def _check_same(hierarchy: Hierarchy, model: Any) -> None:
