@@ -1,0 +1,5 @@
+import sys
+
+from experiments.benchmarks._command import main
+
+sys.exit(main(sys.argv[1:]))

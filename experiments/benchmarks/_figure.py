@@ -1,0 +1,35 @@
+"""The figure of a run: every case's ratio beside the bound that was asked for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+# Okabe and Ito's palette; the markers differ as well.
+HOLDS, LOST, BOUND = "#0072B2", "#D55E00", "#000000"
+
+
+def draw(lines: Sequence[dict], path: Path) -> None:
+    """Ratios on a log axis, one row per case; what was not measured is named in its row."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 1.2 + 0.32 * len(lines)), layout="constrained")
+    axes = figure.add_subplot(xscale="log")
+    rows = range(len(lines))
+    targets = [line["target"] for line in lines]
+    axes.plot(targets, rows, "|", color=BOUND, markersize=14, label="bound asked for")
+    for holds, marker, colour, label in (
+        (True, "o", HOLDS, "holds"),
+        (False, "X", LOST, "lost"),
+    ):
+        chosen = [row for row in rows if lines[row]["holds"] is holds]
+        ratios = [lines[row]["ratio"] for row in chosen]
+        axes.plot(ratios, chosen, marker, color=colour, markersize=8, label=label)
+    for row in rows:
+        if lines[row]["ratio"] is None:
+            axes.text(targets[row], row, f"   {lines[row]['status']}", va="center", fontsize=8)
+    axes.axvline(1.0, color="0.8", linewidth=1, zorder=0)
+    axes.set_yticks(rows, [f"{line['case']}  |  {line['peer']}" for line in lines], fontsize=8)
+    axes.set_ylim(len(lines) - 0.5, -0.5)
+    axes.set_xlabel("ours / theirs (left is faster)")
+    axes.grid(axis="x", which="major", color="0.92")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8, frameon=False)
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,181 @@
+"""A comparison: two sides, each in processes of its own, timed in turns in one run.
+
+A worker is a script of `peers/` that answers on stdin and stdout (`peers/serve.py`). A side may
+have several settings, a process each; the one with the least median stands for the side.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal, Self
+
+from experiments.benchmarks import _venvs
+
+WORKERS = Path(__file__).parent / "peers"
+ROOT = Path(__file__).parents[2]
+PATIENCE = 600.0
+"""Seconds that a worker may take over one answer."""
+
+Line = dict[str, Any]
+Time = Literal["cpu", "wall"]
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A script in `peers/` and its options; `peer` names the venv that runs it, None is ours."""
+
+    script: str | Path
+    options: tuple[str, ...] = ()
+    peer: str | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A claim: the median time of `ours` is at most `target` times that of `theirs`.
+
+    `measures` is what our side and theirs are asked for. `time` is what is compared: the time of
+    the process's threads summed (cpu) or that of the clock (wall).
+    """
+
+    name: str
+    peer: str
+    ours: tuple[Worker, ...]
+    theirs: tuple[Worker, ...]
+    target: float
+    measures: tuple[str, str] = ("run", "run")
+    time: Time = "cpu"
+
+
+class WorkerError(RuntimeError):
+    """A worker ended or took too long; the message is the last line it left on stderr."""
+
+
+class _Running:
+    """A worker's process while a comparison lasts."""
+
+    def __init__(self, worker: Worker, measure: str):
+        self.measure = measure
+        self.about: dict[str, Any] = {}
+        self.samples: list[dict[str, float]] = []
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "PYTHON"))}
+        if worker.peer is None:
+            python = sys.executable
+            environment["PYTHONPATH"] = str(ROOT)
+        else:
+            python = str(_venvs.interpreter(worker.peer))
+        self._stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed in __exit__)
+        self._process = subprocess.Popen(
+            [python, str(WORKERS / worker.script), *worker.options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            text=True,
+            env={**environment, "JAX_PLATFORMS": "cpu"},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._stderr):
+            if stream is not None:
+                stream.close()
+
+    def prepare(self) -> None:
+        """Wait until the worker has built what it times, then warm it up."""
+        self.about = self._answer()["about"]
+        self.sample()
+        self.samples.clear()
+
+    def sample(self) -> None:
+        """Ask for one sample: seconds per call."""
+        assert self._process.stdin is not None
+        try:
+            print(self.measure, file=self._process.stdin, flush=True)
+        except BrokenPipeError:
+            raise WorkerError(self._last_words()) from None
+        self.samples.append(self._answer())
+
+    def seconds(self, which: Time) -> list[float]:
+        return [sample[which] for sample in self.samples]
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        watchdog = threading.Timer(PATIENCE, self._process.kill)
+        watchdog.start()
+        asked = time.monotonic()
+        line = self._process.stdout.readline()
+        waited = time.monotonic() - asked
+        watchdog.cancel()
+        if not line:
+            late = f"no answer within {PATIENCE:g} s"
+            raise WorkerError(late if waited >= PATIENCE else self._last_words())
+        return json.loads(line)
+
+    def _last_words(self) -> str:
+        code = self._process.wait()
+        self._stderr.seek(0)
+        lines = [line.strip() for line in self._stderr if line.strip()]
+        return lines[-1] if lines else f"exit code {code}, and nothing on stderr"
+
+
+def run(case: Case, rounds: int) -> Line:
+    """The result of a case, ready for JSON; what could not be measured is None."""
+    line = {
+        "case": case.name,
+        "peer": case.peer,
+        "status": "measured",
+        "ours": None,
+        "theirs": None,
+        "ratio": None,
+        "unit": f"s ({case.time})",
+        "target": case.target,
+        "holds": None,
+    }
+    for worker in (*case.ours, *case.theirs):
+        if worker.peer is not None and _venvs.interpreter(worker.peer) is None:
+            return {**line, "status": "absent", "set_up": _venvs.how_to_set_up(worker.peer)}
+    try:
+        ours, theirs = _compare(case, rounds)
+    except WorkerError as error:
+        return {**line, "status": "failed", "error": str(error)}
+    a, b = median(ours.seconds(case.time)), median(theirs.seconds(case.time))
+    line |= {"ours": a, "theirs": b, "ratio": a / b, "holds": a / b <= case.target}
+    return {**line, "rounds": rounds, **_details("ours", ours), **_details("theirs", theirs)}
+
+
+def _compare(case: Case, rounds: int) -> tuple[_Running, _Running]:
+    """Both sides' fastest settings, with their samples."""
+    with ExitStack() as stack:
+        sides = [
+            [stack.enter_context(_Running(worker, measure)) for worker in workers]
+            for workers, measure in zip((case.ours, case.theirs), case.measures, strict=True)
+        ]
+        turns = [worker for side in sides for worker in side]
+        for worker in turns:
+            worker.prepare()
+        for _ in range(rounds):
+            for worker in turns:
+                worker.sample()
+    ours, theirs = (min(side, key=lambda w: median(w.seconds(case.time))) for side in sides)
+    return ours, theirs
+
+
+def _details(side: str, worker: _Running) -> Line:
+    """Both times, their range, and what the worker says of itself, under the side's name."""
+    line = {f"{side}_{key}": value for key, value in worker.about.items()}
+    for which in ("cpu", "wall"):
+        seconds = worker.seconds(which)
+        line[f"{side}_{which}"] = median(seconds)
+        line[f"{side}_{which}_range"] = [min(seconds), max(seconds)]
+    return line
