@@ -1,0 +1,93 @@
+"""Images for experiments: scikit-learn's digits, MNIST from $NEUROJAX_DATA, and shifts of them."""
+
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments.runner import ExperimentError, generator
+
+CLASSES = 10
+
+
+class Images(NamedTuple):
+    """Arrays of NumPy or JAX."""
+
+    pixels: Any
+    """[image, height, width], or [image, pixel] where flat: float32 from 0 to 1."""
+    labels: Any
+    """[image] integers."""
+
+    def take(self, chosen: np.ndarray | slice) -> "Images":
+        return Images(self.pixels[chosen], self.labels[chosen])
+
+    def flat(self) -> "Images":
+        return Images(self.pixels.reshape(len(self.labels), -1), self.labels)
+
+
+def mnist_path() -> Path:
+    """Where mnist.npz is; ExperimentError when it is not there."""
+    folder = os.environ.get("NEUROJAX_DATA")
+    if not folder:
+        raise ExperimentError("--data mnist needs NEUROJAX_DATA, the folder that holds mnist.npz")
+    path = Path(folder) / "mnist.npz"
+    if not path.is_file():
+        raise ExperimentError(f"--data mnist: there is no {path} (NEUROJAX_DATA is {folder})")
+    return path
+
+
+def digits() -> tuple[Images, Images]:
+    """The 1,797 real 8x8 digits that scikit-learn ships (UCI optical recognition, test part).
+
+    Returns 1,297 images to learn from and 500 for the test: always the same ones, so that nothing
+    chosen while working on an experiment has seen them.
+    """
+    from sklearn.datasets import load_digits  # takes seconds to import
+
+    pixels, labels = load_digits(return_X_y=True)
+    images = Images((pixels / 16).astype(np.float32).reshape(-1, 8, 8), labels)
+    order = generator(0, "test images").permutation(len(images.labels))
+    return images.take(order[500:]), images.take(order[:500])
+
+
+def mnist() -> tuple[Images, Images]:
+    """28x28 digits from mnist.npz: x_train, y_train to learn from and x_test, y_test for the test.
+
+    The file is a re-split of MNIST's images, so its test set is not the canonical one.
+    """
+    path = mnist_path()
+    try:
+        with np.load(path) as file:  # pickled arrays are refused
+            learn, test = (_mnist_part(file, part) for part in ("train", "test"))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ExperimentError(f"--data mnist: {path} cannot be used: {error}") from error
+    return learn, test
+
+
+def _mnist_part(file, part: str) -> Images:
+    pixels, labels = file[f"x_{part}"], file[f"y_{part}"]
+    if pixels.shape != (len(labels), 28, 28) or pixels.dtype != np.uint8:
+        raise ValueError(
+            f"x_{part} is {pixels.dtype}{list(pixels.shape)}, not uint8[image, 28, 28]"
+        )
+    return Images(pixels.astype(np.float32) / 255, labels.astype(np.int64))
+
+
+DATA = {"digits": digits, "mnist": mnist}
+
+
+def shifted(images: Images, degrees: float, noise: float, draw: np.random.Generator) -> Images:
+    """Rotate anticlockwise about the centre, add Gaussian noise to each pixel, clip to 0 and 1."""
+    from scipy.ndimage import rotate
+
+    turned = rotate(images.pixels, degrees, axes=(1, 2), reshape=False, order=1)
+    noisy = turned + noise * draw.standard_normal(turned.shape)
+    return Images(np.clip(noisy, 0, 1).astype(np.float32), images.labels)
+
+
+def of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the first `count` images of each class."""
+    return np.concatenate([np.flatnonzero(labels == label)[:count] for label in range(CLASSES)])

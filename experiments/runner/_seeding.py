@@ -1,0 +1,23 @@
+"""Random streams by name: one more draw in an experiment leaves the others as they were."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import jax
+
+
+def generator(seed: int, name: str) -> np.random.Generator:
+    """NumPy's generator for the stream `name` of `seed`."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+def key(seed: int, name: str) -> jax.Array:
+    """JAX's key for the stream `name` of `seed`."""
+    import jax
+
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
