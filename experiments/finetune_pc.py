@@ -259,12 +259,13 @@ def validation(fit: Fit) -> dict[str, list[float]]:
 
 
 def logits_difference(classifier: eqx.nn.MLP, wrapped: Hierarchy, x: Array) -> float:
-    """The largest difference between the logits of the two networks, which should be none."""
+    """The largest difference between two networks' logits, relative to the largest logit."""
     import jax
 
     from neurojax import predictive
 
-    difference = float(abs(predictive.predict(wrapped, x) - jax.vmap(classifier)(x)).max())
+    logits = jax.vmap(classifier)(x)
+    difference = float(abs(predictive.predict(wrapped, x) - logits).max() / abs(logits).max())
     if not difference <= 1e-5:
         raise RuntimeError(f"wrapping the classifier changed its logits by {difference}")
     return difference
@@ -327,17 +328,19 @@ def tabulate(config: Config, run: Run, summary: dict[str, Any]) -> None:
         return [name, *each, interval(compared["pc - bp"], scale, digits)]
 
     rows = [
-        row(f"{task} test accuracy, %", compared, scale=100)
+        row(f"{task} accuracy, %", compared, scale=100)
         for task, compared in summary["test accuracy"].items()
     ]
     rows.append(row("relaxation, %", summary["relaxation, percent"]))
     for layer, compared in enumerate(summary["cosine to backprop"], start=1):
-        rows.append(row(f"cosine to backprop, layer {layer}", compared, digits=2))
-    rows.append(["ms per epoch, evaluation included", "", *epoch_times(config, run), ""])
+        rows.append(row(f"cosine, layer {layer}", compared, digits=2))
+    rows.append(["ms per epoch", "", *epoch_times(config, run), ""])
     run.table(
-        f"{summary['data']}: {config.seeds} seeds, {summary['updates']} updates, mean ± sd",
-        ["", "before", *RULES.values(), "difference, 95 %"],
+        f"{summary['data']}: mean ± sd of {config.seeds} seeds, {summary['updates']} updates",
+        ["on test images", "before", *RULES.values(), "difference [95 %]"],
         rows,
+        f"cosine: of the weights' updates to backprop's; an epoch is {updates_per_epoch(config)} "
+        "updates, evaluation and checkpoint",
     )
 
 

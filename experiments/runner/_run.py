@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
@@ -94,9 +95,11 @@ class Run:
         path.parent.mkdir(exist_ok=True)
         figure.savefig(path, dpi=150)
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def table(
+        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str
+    ) -> None:
         """A table to print when the run ends."""
-        table = Table(*columns, title=title)
+        table = Table(*columns, title=title, caption=caption, box=SIMPLE_HEAD)
         for column in table.columns[1:]:
             column.justify = "right"
         for row in rows:
