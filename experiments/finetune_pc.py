@@ -1,4 +1,8 @@
-"""Fine-tune a trained digit classifier by predictive coding and by backprop, side by side."""
+"""Fine-tune a trained digit classifier by predictive coding and by backprop, side by side.
+
+The default learning rate is the one at which backprop did best on the validation images of seeds
+100 to 103; the test images, the same for all seeds, took part in no choice.
+"""
 
 from __future__ import annotations
 
@@ -84,6 +88,7 @@ class Config:
         at_least(self, 0, "seed", "noise")
         positive(self, "source_learning_rate", "learning_rate", "step_size")
         in_range(self, -180, 180, "rotation")
+        # leaves hundreds of the 1,297 digits to learn the source task from
         in_range(self, 1, 40, "labels_per_class")
         in_range(self, 20, 300, "validation")
         labels = self.labels_per_class * datasets.CLASSES
