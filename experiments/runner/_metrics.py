@@ -21,23 +21,19 @@ class Metrics:
     def __len__(self) -> int:
         return len(self._lines)
 
-    def _keep(self, line: str) -> bool:
-        """Take in a line, unless a kill cut it short or its epoch is there already."""
+    def __contains__(self, epoch: tuple[str, int]) -> bool:
+        return epoch in self._lines
+
+    def _keep(self, line: str) -> None:
+        """Take in a line, unless a kill cut it short."""
         try:
             record = json.loads(line)
-            epoch = (record["fit"], record["epoch"])
+            self._lines.setdefault((record["fit"], record["epoch"]), line)
         except (ValueError, KeyError, TypeError):
-            return False
-        if epoch in self._lines:
-            return False
-        self._lines[epoch] = line
-        return True
+            return
 
-    def append(self, fit: str, record: dict[str, Any]) -> bool:
-        """Write a record unless its epoch is there; whether it was written."""
+    def append(self, fit: str, record: dict[str, Any]) -> None:
         line = to_json({"fit": fit, **record})
-        if not self._keep(line):
-            return False
+        self._keep(line)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-        return True

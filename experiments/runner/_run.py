@@ -72,9 +72,11 @@ class Run:
         self._timing.start()
 
         def on_epoch(record: dict[str, Any]) -> None:
-            if self._metrics.append(name, record):
-                self._timing.lap(name)
-                self._bar.update()
+            if (name, record["epoch"]) in self._metrics:
+                return
+            self._timing.lap(name)
+            self._metrics.append(name, record)
+            self._bar.update()
 
         try:
             if checkpoint.exists():

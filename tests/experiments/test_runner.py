@@ -132,6 +132,8 @@ def test_a_kill_at_any_write_changes_nothing(
                 pass
         assert toy("--out", folder, *["--resume"] * folder.exists()) == 0
         assert results(folder) == results(whole), f"killed at write {last}"
+        laps = json.loads((folder / "timing.json").read_text())["epochs"]
+        assert all(len(laps[f"seed-{seed}/fit"]) >= EPOCHS for seed in (0, 1))
     assert last > 2 * EPOCHS * Config().seeds
 
 
