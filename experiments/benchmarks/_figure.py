@@ -31,5 +31,5 @@ def draw(lines: Sequence[dict], path: Path) -> None:
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.set_xlabel("ours / theirs (left is faster)")
     axes.grid(axis="x", which="major", color="0.92")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8, frameon=False)
+    figure.legend(loc="outside upper center", ncols=3, fontsize=8, frameon=False)
     figure.savefig(path, dpi=150)

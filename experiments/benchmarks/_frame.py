@@ -1,7 +1,7 @@
 """A comparison: two sides, each in processes of its own, timed in turns in one run.
 
 A worker is a script of `peers/` that answers on stdin and stdout (`peers/serve.py`). A side may
-have several settings, a process each; the one with the least median stands for the side.
+have several workers, which tell their `setting`; the one with the least median stands for it.
 """
 
 import json
@@ -109,6 +109,9 @@ class _Running:
     def seconds(self, which: Time) -> list[float]:
         return [sample[which] for sample in self.samples]
 
+    def median(self, which: Time) -> float:
+        return median(self.seconds(which))
+
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         watchdog = threading.Timer(PATIENCE, self._process.kill)
@@ -146,16 +149,17 @@ def run(case: Case, rounds: int) -> Line:
         if worker.peer is not None and _venvs.interpreter(worker.peer) is None:
             return {**line, "status": "absent", "set_up": _venvs.how_to_set_up(worker.peer)}
     try:
-        ours, theirs = _compare(case, rounds)
+        ours, theirs = _measured(case, rounds)
     except WorkerError as error:
         return {**line, "status": "failed", "error": str(error)}
-    a, b = median(ours.seconds(case.time)), median(theirs.seconds(case.time))
+    a, b = (min(worker.median(case.time) for worker in side) for side in (ours, theirs))
     line |= {"ours": a, "theirs": b, "ratio": a / b, "holds": a / b <= case.target}
-    return {**line, "rounds": rounds, **_details("ours", ours), **_details("theirs", theirs)}
+    line |= {"rounds": rounds, **_details("ours", ours, case.time)}
+    return line | _details("theirs", theirs, case.time)
 
 
-def _compare(case: Case, rounds: int) -> tuple[_Running, _Running]:
-    """Both sides' fastest settings, with their samples."""
+def _measured(case: Case, rounds: int) -> tuple[list[_Running], list[_Running]]:
+    """The workers of both sides with their samples, taken in turns."""
     with ExitStack() as stack:
         sides = [
             [stack.enter_context(_Running(worker, measure)) for worker in workers]
@@ -167,15 +171,19 @@ def _compare(case: Case, rounds: int) -> tuple[_Running, _Running]:
         for _ in range(rounds):
             for worker in turns:
                 worker.sample()
-    ours, theirs = (min(side, key=lambda w: median(w.seconds(case.time))) for side in sides)
+    ours, theirs = sides
     return ours, theirs
 
 
-def _details(side: str, worker: _Running) -> Line:
-    """Both times, their range, and what the worker says of itself, under the side's name."""
-    line = {f"{side}_{key}": value for key, value in worker.about.items()}
+def _details(side: str, workers: list[_Running], compared: Time) -> Line:
+    """Of a side's fastest worker: both times, their range, and what it says of itself."""
+    fastest = min(workers, key=lambda worker: worker.median(compared))
+    line = {f"{side}_{key}": value for key, value in fastest.about.items()}
     for which in ("cpu", "wall"):
-        seconds = worker.seconds(which)
+        seconds = fastest.seconds(which)
         line[f"{side}_{which}"] = median(seconds)
         line[f"{side}_{which}_range"] = [min(seconds), max(seconds)]
+    if len(workers) > 1:
+        settings = {worker.about["setting"]: worker.median(compared) for worker in workers}
+        line[f"{side}_settings"] = settings
     return line

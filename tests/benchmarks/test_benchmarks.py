@@ -56,8 +56,9 @@ def test_each_side_is_asked_for_its_own_measure():
 
 
 def test_the_fastest_setting_stands_for_its_side():
-    line = _frame.run(case(toy(3.0), toy(1.0, setting="best"), toy(2.0)), rounds=1)
-    assert (line["theirs"], line["theirs_setting"]) == (1.0, "best")
+    line = _frame.run(case(toy(3.0, setting="a"), toy(1.0, setting="b")), rounds=1)
+    assert (line["theirs"], line["theirs_setting"]) == (1.0, "b")
+    assert line["theirs_settings"] == {"a": 3.0, "b": 1.0}
 
 
 def test_an_absent_peer_is_named_with_how_to_get_it(monkeypatch, tmp_path):
