@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optimistix as optx
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ._checks import is_known
@@ -15,13 +16,18 @@ from ._recording import RASTER, Record, Reduction
 from ._solution import RunState
 from ._system import Clock, System
 
+# Of implicit steps.
+ROOT_TOLERANCE = 1e-6
+
 
 def as_start(system: System, state: PyTree | None, key: PRNGKeyArray | None) -> RunState:
     """The state to start from: a fresh one, one that was given, or where an earlier run ended."""
     if isinstance(state, RunState):
         _check_state(system, state.state, key)
-        return state if key is None else eqx.tree_at(
-            lambda s: s.key, state, key, is_leaf=lambda x: x is None
+        return (
+            state
+            if key is None
+            else eqx.tree_at(lambda s: s.key, state, key, is_leaf=lambda x: x is None)
         )
     if state is None:
         state = system.initial_state(key)
@@ -43,9 +49,9 @@ def _check_state(system: System, state: PyTree, key: PRNGKeyArray | None) -> Non
 def steps_between(start: RunState, t1: Any, dt: Any) -> tuple[int, float]:
     """Whole steps of dt from the start to t1, and dt as a Python float."""
     if not (is_known(t1) and is_known(dt)):
-        raise TypeError("t1 and dt must be plain numbers in clock mode (they fix the loop's length).")
+        raise TypeError("t1 and dt fix the number of steps: with dt, both must be plain numbers.")
     if not is_known(start.step):
-        raise TypeError("state: the step to go on from must be known; go on from outside jit or vmap.")
+        raise TypeError("state: going on needs the step reached; go on from outside jit and vmap.")
     t1, dt = float(t1), float(dt)
     if not (np.isfinite(dt) and dt > 0):
         raise ValueError(f"dt must be a positive number of ms, got {dt}.")
@@ -70,7 +76,7 @@ def clocked_drive(
     A bare array is constant if it fits the system as it is, and a Series if its first axis is the
     time grid; one that could be both is refused.
     """
-    clock = Clock(np.zeros((), np.int32), dt)
+    clock = Clock(jnp.zeros((), jnp.int32), dt)
     if isinstance(drive, jax.Array | np.ndarray) and np.ndim(drive) > 0:
         return _array_drive(system, state, drive, steps)
     drive = resolved(drive)
@@ -153,30 +159,21 @@ def usable(solver: Any, system: System, stochastic: bool) -> diffrax.AbstractSol
 
 
 def _with_root_finder(solver: diffrax.AbstractSolver) -> diffrax.AbstractSolver:
-    """An implicit diffrax solver with tolerances of its own: it has no step-size controller here."""
-    if not isinstance(solver, diffrax.AbstractImplicitSolver):
+    """An implicit diffrax solver with a root finder that stands alone.
+
+    Diffrax's default takes its tolerances from a step-size controller, and gives up where that
+    would try a smaller step; neither exists on a fixed grid.
+    """
+    finder = getattr(solver, "root_finder", None)
+    if finder is None or isinstance(finder.rtol, float):
         return solver
-    tolerance = float(jnp.finfo(jnp.result_type(float)).eps) ** (2 / 3)
-    controller = diffrax.PIDController(rtol=tolerance, atol=tolerance)
-    unset = [
-        name
-        for name in ("rtol", "atol", "norm")
-        if not isinstance(getattr(solver.root_finder, name), float | jax.Array)
-        and not callable(getattr(solver.root_finder, name))
-    ]
-    if not unset:
-        return solver
-    return eqx.tree_at(
-        lambda s: [getattr(s.root_finder, name) for name in unset],
-        solver,
-        [getattr(controller, name) for name in unset],
-        is_leaf=lambda x: any(x is getattr(solver.root_finder, n) for n in unset),
-    )
+    newton = optx.Newton(rtol=ROOT_TOLERANCE, atol=ROOT_TOLERANCE)
+    return eqx.tree_at(lambda s: s.root_finder, solver, newton)
 
 
 def refuse_event_arguments(controller: Any, ts: Any) -> None:
     """Arguments that have no meaning on a clock."""
-    for name, value in dict(controller=controller, ts=ts).items():
+    for name, value in {"controller": controller, "ts": ts}.items():
         if value is not None:
             raise ValueError(f"{name} is for runs by events, and dt was given: leave out one.")
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,15 +24,18 @@ def save(path: str | os.PathLike, tree: PyTree, metadata: dict[str, Any] | None 
     The file appears whole or not at all, and carries a checksum. `metadata` is any JSON.
     """
     arrays = {name: _plain(leaf) for name, leaf in _named_arrays(tree).items()}
-    notes = dict(
-        format=FORMAT, checksum=_checksum(arrays), metadata=json.dumps(metadata or {})
-    )
+    notes = {
+        "format": FORMAT,
+        "checksum": _checksum(arrays),
+        "metadata": json.dumps(metadata or {}),
+    }
     path = Path(path)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
+    part = path.with_name(f"{path.name}.part")
+    with part.open("wb") as file:
         file.write(to_bytes(arrays, notes))
         file.flush()
         os.fsync(file.fileno())
-    os.replace(file.name, path)
+    part.replace(path)
 
 
 def load(path: str | os.PathLike, like: Tree) -> Tree:

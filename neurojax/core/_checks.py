@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
@@ -23,11 +24,6 @@ def as_parameter(x: Any) -> Array:
     if isinstance(x, jax.Array | np.ndarray) and jnp.issubdtype(x.dtype, jnp.inexact):
         return jnp.asarray(x)
     return jnp.asarray(x, dtype=jnp.result_type(float))
-
-
-def parameter(default: Any) -> Any:
-    """A field that holds a (trainable) parameter as an array."""
-    return eqx.field(converter=as_parameter, default=default)
 
 
 def positive(owner: str, **values: Any) -> None:
@@ -54,7 +50,7 @@ def refuse_nan(tree: PyTree, argument: str) -> None:
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         if not is_known(leaf) or not (isinstance(leaf, float) or eqx.is_inexact_array(leaf)):
             continue
-        if bool(jnp.isnan(leaf).any()):
+        if bool(np.isnan(np.asarray(leaf, np.float64)).any()):
             place = f"{argument}{jax.tree_util.keystr(path)}"
             raise ValueError(f"{place} holds NaN, got {_shown(leaf)}.")
 

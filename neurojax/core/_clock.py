@@ -88,8 +88,8 @@ class ClockRun(eqx.Module):
         reduced = {n: r.init(start.state, emitted) for n, r in self._reductions().items()}
         solver_state = start.solver_state
         if solver_state is None:
-            y, _, terms, drive = self._flow(start.step, start.state)
-            solver_state = self.solver.init(terms, 0.0, self.dt, y, drive)
+            y, _, terms, drive, span = self._flow(start.step, start.state)
+            solver_state = self.solver.init(terms, *span, y, drive)
         meter = self.meter.init()
         return _Carry(start.step, start.state, solver_state, jnp.array(True), reduced, meter)
 
@@ -107,9 +107,9 @@ class ClockRun(eqx.Module):
 
     def _step(self, carry: _Carry) -> tuple[_Carry, dict]:
         """One solver step and the jump at its end."""
-        y, held, terms, drive = self._flow(carry.step, carry.state)
+        y, held, terms, drive, span = self._flow(carry.step, carry.state)
         y, _, _, solver_state, result = self.solver.step(
-            terms, 0.0, self.dt, y, drive, carry.solver_state, made_jump=emits(self.system)
+            terms, *span, y, drive, carry.solver_state, made_jump=emits(self.system)
         )
         state, emitted = self._jump(carry.step, eqx.combine(y, held))
         t = Clock(carry.step, self.dt).t
@@ -125,13 +125,24 @@ class ClockRun(eqx.Module):
         meter = self.meter.step(carry.meter, t / (self.steps * self.dt))
         return _Carry(carry.step + 1, state, solver_state, solved, reduced, meter), kept
 
-    def _flow(self, step: Array, state: PyTree) -> tuple[PyTree, PyTree, Any, PyTree]:
-        """The parts of the state that flow and do not, the terms of this step, and the drive."""
+    def _flow(
+        self, step: Array, state: PyTree
+    ) -> tuple[PyTree, PyTree, Any, PyTree, tuple[Array, Array]]:
+        """The parts of the state that flow and do not, the terms that move it in this step, the
+        drive, and the step's span.
+
+        The span is 0 to dt in the step's own time, which rounding leaves alone; a solver that looks
+        back to an earlier step's time gets absolute times.
+        """
         clock = Clock(step, self.dt)
         y, held = eqx.partition(state, self.flows)
         noise = self._key(step, 0) if self.stochastic else None
-        terms = terms_of(Flow(self.system, held, clock.t), y, noise, self.solver)
-        return y, held, terms, held_drive(self.drive, clock)
+        absolute = isinstance(self.solver, diffrax.LeapfrogMidpoint)
+        start = clock.t if absolute else jnp.zeros_like(clock.t)
+        end = Clock(step + 1, self.dt).t if absolute else jnp.full_like(clock.t, self.dt)
+        flow = Flow(self.system, held, clock.t - start)
+        terms = terms_of(flow, y, noise, self.solver)
+        return y, held, terms, held_drive(self.drive, clock), (start, end)
 
     def _jump(self, step: Array, state: PyTree) -> tuple[PyTree, PyTree]:
         return self.system.jump(Clock(step, self.dt), state, None, self._key(step, 1))
@@ -155,7 +166,7 @@ class ClockRun(eqx.Module):
         return Solution(
             ts=ts,
             recordings=samples | carry.reduced,
-            spikes=spikes,
+            recorded_spikes=spikes,
             final=final,
             steps=carry.step - start.step,
             failure=jnp.where(all_finite(carry.state), jnp.where(carry.solved, 0, 3), 1),

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
-from ._checks import as_parameter, parameter, positive
+from ._checks import as_parameter, positive
 from ._system import Clock, Time
 
 
@@ -53,7 +53,7 @@ class _Both(Drive):
 class Constant(Drive):
     """The same `value` at all times; any shape that the system takes."""
 
-    value: Array = parameter(0.0)
+    value: Array = eqx.field(converter=as_parameter, default=0.0)
 
     def at(self, t: Time) -> Array:
         return self.value
@@ -80,9 +80,9 @@ class Path(Drive):
 class Step(Drive):
     """`amplitude` for `start <= t < stop` (ms), 0 otherwise."""
 
-    amplitude: Array = parameter(1.0)
-    start: Array = parameter(0.0)
-    stop: Array = parameter(jnp.inf)
+    amplitude: Array = eqx.field(converter=as_parameter, default=1.0)
+    start: Array = eqx.field(converter=as_parameter, default=0.0)
+    stop: Array = eqx.field(converter=as_parameter, default=jnp.inf)
 
     def at(self, t: Time) -> Array:
         inside = (_not_before(t, self.start)) & ~(_not_before(t, self.stop))
@@ -92,10 +92,10 @@ class Step(Drive):
 class Ramp(Drive):
     """From `first` at `start` linearly to `last` at `stop` (ms), constant before and after."""
 
-    first: Array = parameter(0.0)
-    last: Array = parameter(1.0)
-    start: Array = parameter(0.0)
-    stop: Array = parameter(100.0)
+    first: Array = eqx.field(converter=as_parameter, default=0.0)
+    last: Array = eqx.field(converter=as_parameter, default=1.0)
+    start: Array = eqx.field(converter=as_parameter, default=0.0)
+    stop: Array = eqx.field(converter=as_parameter, default=100.0)
 
     def __check_init__(self) -> None:
         positive("Ramp", **{"stop - start": self.stop - self.start})
@@ -108,10 +108,10 @@ class Ramp(Drive):
 class Sine(Drive):
     """`offset + amplitude · sin(2π frequency t / 1000 + phase)`; t in ms, frequency in Hz."""
 
-    amplitude: Array = parameter(1.0)
-    frequency: Array = parameter(10.0)
-    phase: Array = parameter(0.0)
-    offset: Array = parameter(0.0)
+    amplitude: Array = eqx.field(converter=as_parameter, default=1.0)
+    frequency: Array = eqx.field(converter=as_parameter, default=10.0)
+    phase: Array = eqx.field(converter=as_parameter, default=0.0)
+    offset: Array = eqx.field(converter=as_parameter, default=0.0)
 
     def at(self, t: Time) -> Array:
         angle = 2 * jnp.pi * self.frequency * (t / 1000) + self.phase
@@ -126,7 +126,7 @@ class Series(Drive):
     """
 
     values: Float[Array, "steps *shape"] = eqx.field(converter=as_parameter)
-    dt: float | None = eqx.field(static=True, default=None)
+    dt: float | int | None = eqx.field(static=True, default=None)
 
     def at(self, t: Time) -> Array:
         if self.dt is None:
@@ -152,8 +152,8 @@ class Poisson(Drive):
     """
 
     key: PRNGKeyArray
-    rate: Array = parameter(10.0)
-    weight: Array = parameter(1.0)
+    rate: Array = eqx.field(converter=as_parameter, default=10.0)
+    weight: Array = eqx.field(converter=as_parameter, default=1.0)
     shape: tuple[int, ...] = eqx.field(static=True, default=())
 
     def at(self, t: Time) -> Array:
@@ -168,11 +168,11 @@ class Poisson(Drive):
 def ornstein_uhlenbeck(
     key: PRNGKeyArray,
     *,
-    t1: float,
-    dt: float,
-    mean: float | Array = 0.0,
-    sigma: float | Array = 1.0,
-    tau: float | Array = 10.0,
+    t1: float | int,
+    dt: float | int,
+    mean: float | int | Array = 0.0,
+    sigma: float | int | Array = 1.0,
+    tau: float | int | Array = 10.0,
     shape: tuple[int, ...] = (),
 ) -> Series:
     """A sample path of `tau dx = (mean − x) dt + sigma √(2 tau) dW` as a Series on the grid of dt.

@@ -14,7 +14,6 @@ from ._recording import Record, observe
 from ._solution import EventSpikes, RunState, Solution, all_finite
 from ._system import SpikingSystem, System
 
-
 # Of the solver, between two events.
 MAX_STEPS = 2**16
 
@@ -174,7 +173,7 @@ class EventRun(eqx.Module):
         return Solution(
             ts=self.ts,
             recordings=last.samples,
-            spikes=spikes,
+            recorded_spikes=spikes,
             final=RunState(step, last.t, last.state, last.waiting, None),
             steps=last.steps,
             failure=failure,

@@ -83,7 +83,7 @@ class ExponentialEuler(diffrax.AbstractItoSolver):
                 for y, (_, a), kick in zip(moved, rates, kicks, strict=True)
             ]
         y1 = structure.unflatten(moved)
-        return y1, None, dict(y0=y0, y1=y1), None, diffrax.RESULTS.successful
+        return y1, None, {"y0": y0, "y1": y1}, None, diffrax.RESULTS.successful
 
     def func(self, terms: Any, t0: Any, y0: PyTree, args: PyTree) -> PyTree:
         return terms.vf(t0, y0, args)

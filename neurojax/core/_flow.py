@@ -1,6 +1,6 @@
 """The flow of a System as diffrax sees it: a term over the leaves that flow."""
 
-from typing import Any
+from typing import Any, get_origin
 
 import diffrax
 import equinox as eqx
@@ -64,9 +64,15 @@ def is_stochastic(system: System, state: PyTree, drive: PyTree) -> bool:
 def terms_of(
     flow: Flow, y: PyTree, noise_key: PRNGKeyArray | None, solver: diffrax.AbstractSolver
 ) -> diffrax.AbstractTerm:
-    """The diffrax term of one step; with a diffusion term where a key for its noise is given."""
+    """The diffrax terms of one step.
+
+    With a diffusion where a key for its noise is given. A solver that wants an explicit and an
+    implicit part (KenCarp, Sil3) gets the whole flow as its implicit part.
+    """
     drift = diffrax.ODETerm(flow)
     if noise_key is None:
+        if get_origin(solver.term_structure) is diffrax.MultiTerm:
+            return diffrax.MultiTerm(diffrax.ODETerm(_still), drift)
         return drift
     brownian = diffrax.UnsafeBrownianPath(
         jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), y),
@@ -87,6 +93,10 @@ def as_term(
     state = system.initial_state() if state is None else state
     y, held = eqx.partition(state, flowing(system, state, drive))
     return diffrax.ODETerm(Flow(system, held)), y
+
+
+def _still(t: Any, y: PyTree, args: PyTree) -> PyTree:
+    return jax.tree.map(jnp.zeros_like, y)
 
 
 def _is_none(x: Any) -> bool:

@@ -21,7 +21,7 @@ def plot(solution: Solution, names: tuple[str, ...]) -> Any:
             "Solution.plot needs matplotlib, which is not installed: pip install matplotlib."
         ) from None
     shown = names or tuple(n for n, x in solution.recordings.items() if _is_trace(solution, x))
-    spikes = solution.spikes if not names or "spikes" in names else None
+    spikes = solution.recorded_spikes if not names or "spikes" in names else None
     panels = [n for n in shown if n != "spikes"]
     rows = len(panels) + (spikes is not None)
     if rows == 0:

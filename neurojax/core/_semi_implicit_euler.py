@@ -57,16 +57,14 @@ class SemiImplicitEuler(diffrax.AbstractSolver):
         y = eqx.tree_at(stiff.where, y0, v0 + solution.value)
 
         leaves, structure = jax.tree.flatten(y)
-        is_stiff = jax.tree.leaves(
-            eqx.tree_at(stiff.where, jax.tree.map(lambda _: False, y), True)
-        )
+        is_stiff = jax.tree.leaves(eqx.tree_at(stiff.where, jax.tree.map(lambda _: False, y), True))
         rates = linearised(lambda y: terms.vf(t1, y, args), y, skip=is_stiff.__getitem__)
         moved = [
             leaf if rate is None else leaf + h * phi1(h * rate[1]) * rate[0]
             for leaf, rate in zip(leaves, rates, strict=True)
         ]
         y1 = structure.unflatten(moved)
-        return y1, None, dict(y0=y0, y1=y1), None, diffrax.RESULTS.successful
+        return y1, None, {"y0": y0, "y1": y1}, None, diffrax.RESULTS.successful
 
     def func(self, terms: Any, t0: Any, y0: PyTree, args: PyTree) -> PyTree:
         return terms.vf(t0, y0, args)

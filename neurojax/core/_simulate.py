@@ -7,7 +7,7 @@ import diffrax
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import PRNGKeyArray, PyTree
 
 from . import _arguments as arguments
 from ._checks import is_known, refuse_nan
@@ -18,15 +18,15 @@ from ._flow import flowing, is_stochastic
 from ._progress import as_meter
 from ._recording import Record, as_record
 from ._solution import RunState, Solution, check
-from ._system import Clock, System
+from ._system import Clock, System, Time
 
 
 def simulate(
     system: System,
     drive: PyTree = 0.0,
     *,
-    t1: float | Float[Array, ""],
-    dt: float | None = None,
+    t1: Time,
+    dt: float | int | None = None,
     solver: diffrax.AbstractSolver | None = None,
     controller: diffrax.AbstractStepSizeController | None = None,
     record: Sequence[str] | Mapping[str, Any] | None = None,
@@ -131,7 +131,9 @@ def _event_run(
     progress: Any,
 ) -> EventRun:
     if is_known(t1) and is_known(start.t) and not float(start.t) < float(t1) < np.inf:
-        raise ValueError(f"t1 must be after the start, {float(start.t):g} ms, got {float(t1):g} ms.")
+        raise ValueError(
+            f"t1 must be after the start, {float(start.t):g} ms, got {float(t1):g} ms."
+        )
     if max_spikes < 1:
         raise ValueError(f"max_spikes must be at least 1, got {max_spikes}.")
     drive = arguments.unclocked_drive(system, start.state, drive)

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, UInt8
 
+from ._checks import is_known
+
 
 class RunState(eqx.Module):
     """Where a run stands: hand it to `simulate(..., state=)` to go on, or to `save`.
@@ -93,14 +95,14 @@ class Solution(eqx.Module):
     """A simulation's outcome.
 
     - `ts`: the times (ms) of the samples; `sol["v"]`: a recording, time first, or a reduction.
-    - `spikes`: `ClockSpikes` or `EventSpikes`, None where they were not recorded.
+    - `spikes`: `ClockSpikes` or `EventSpikes`; a `ValueError` where they were not recorded.
     - `final`: the `RunState` at the end; `final.state` is the system's state.
     - `steps`: solver steps taken. `failure`: 0, or the first of `FAILURES` that befell the run.
     """
 
     ts: Float[Array, "*batch samples"]
     recordings: dict[str, PyTree]
-    spikes: ClockSpikes | EventSpikes | None
+    recorded_spikes: ClockSpikes | EventSpikes | None
     final: RunState
     steps: Int[Array, "*batch"]
     failure: Int[Array, "*batch"]
@@ -111,6 +113,13 @@ class Solution(eqx.Module):
             known = ", ".join(self.recordings) or "nothing"
             raise KeyError(f"{name!r} was not recorded; recorded: {known}.")
         return self.recordings[name]
+
+    @property
+    def spikes(self) -> ClockSpikes | EventSpikes:
+        """The recorded spikes."""
+        if self.recorded_spikes is None:
+            raise ValueError(f'spikes were not recorded ({self.about}): record "spikes".')
+        return self.recorded_spikes
 
     def plot(self, *names: str) -> Any:
         """A matplotlib figure: a panel for each recording (or those named), spikes as a raster."""
@@ -123,14 +132,14 @@ class Solution(eqx.Module):
         for name, value in self.recordings.items():
             for path, leaf in jax.tree_util.tree_leaves_with_path(value):
                 lines.append(f"  {name}{jax.tree_util.keystr(path)}: {_described(leaf)}")
-        if self.spikes is not None:
+        if self.recorded_spikes is not None:
             lines.append(f"  spikes: {self._spike_line()}")
-        if _known(self.failure) and np.any(np.asarray(self.failure)):
+        if is_known(self.failure) and np.any(np.asarray(self.failure)):
             lines.append(f"  failed: {FAILURES[int(np.max(np.asarray(self.failure)))]}")
         return "\n".join(lines)
 
     def _spike_line(self) -> str:
-        if not all(map(_known, jax.tree.leaves(self.spikes))):
+        if not all(map(is_known, jax.tree.leaves(self.spikes))):
             return "traced"
         counts = np.asarray(self.spikes.counts())
         return f"{int(counts.sum())} in {counts.size} neuron{'s' * (counts.size != 1)}"
@@ -146,7 +155,7 @@ FAILURES = {
 
 def check(solution: Solution) -> Solution:
     """Raise where a run failed and its outcome can be looked at; inside jit see `failure`."""
-    if _known(solution.failure) and np.any(np.asarray(solution.failure)):
+    if is_known(solution.failure) and np.any(np.asarray(solution.failure)):
         code = int(np.max(np.asarray(solution.failure)))
         raise RuntimeError(f"simulate, {solution.about}: {FAILURES[code]}.")
     return solution
@@ -154,17 +163,15 @@ def check(solution: Solution) -> Solution:
 
 def all_finite(tree: PyTree) -> Bool[Array, ""]:
     """Whether every float in the tree is finite."""
-    checks = [jnp.isfinite(x).all() for x in jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))]
+    checks = [
+        jnp.isfinite(x).all() for x in jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))
+    ]
     return jnp.all(jnp.stack(checks)) if checks else jnp.array(True)
-
-
-def _known(x: Any) -> bool:
-    return not isinstance(x, jax.core.Tracer)
 
 
 def _described(x: Any) -> str:
     kind = f"{x.dtype}[{', '.join(map(str, x.shape))}]"
-    if not _known(x) or x.size == 0:
+    if not is_known(x) or x.size == 0:
         return kind
     low, high = float(jnp.min(x)), float(jnp.max(x))
     return f"{kind} from {low:.4g} to {high:.4g}"

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import diffrax
 import equinox as eqx
@@ -14,17 +14,22 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 from ._exponential_euler import ExponentialEuler
 from ._spike import Surrogate, spike
 
-Time = float | Float[Array, ""]
+if TYPE_CHECKING:  # to a type checker an AbstractVar would be a field that __init__ takes
+    from typing import ClassVar as AbstractVar
+else:
+    from equinox import AbstractVar
+
+Time = float | int | Float[Array, ""]
 
 
 class Clock(NamedTuple):
-    """Where a clocked simulation is: `step` steps of `dt` ms from time zero."""
+    """Where a clocked simulation is: `step` steps of `dt` ms from time zero (or many of them)."""
 
-    step: Int[Array, ""]
+    step: Int[Array, "..."]
     dt: float
 
     @property
-    def t(self) -> Float[Array, ""]:
+    def t(self) -> Float[Array, "..."]:
         """Start of this step (ms): a counter times dt, never an accumulated float."""
         return self.step.astype(jnp.result_type(float)) * self.dt
 
@@ -94,14 +99,15 @@ class System(eqx.Module):
 class SpikingSystem(System):
     """A System that spikes when `spike_condition` is above zero, and is then reset.
 
-    A subclass owes `spike_condition` and `reset`, and the field `surrogate`: the derivative that
-    stands for the spike's in training. One with a refractory period has a field `refractory` (ms),
-    does the counting in its `jump`, and can be frozen from outside by `freeze`.
+    A subclass owes `spike_condition` and `reset`, and has the fields `surrogate`, the derivative
+    that stands for the spike's in training, and `refractory` (ms, scalar or one for each neuron).
+    Where that can be above zero, it does the counting in its `jump`, and `freeze` freezes neurons
+    from outside.
     """
 
     default_record: ClassVar[tuple[str, ...]] = ("output", "spikes")
-    refractory: ClassVar[Any] = 0.0
-    surrogate: eqx.AbstractVar[Surrogate]
+    refractory: AbstractVar[Array]
+    surrogate: AbstractVar[Surrogate]
 
     @abc.abstractmethod
     def spike_condition(self, state: PyTree) -> Float[Array, "*shape"]:

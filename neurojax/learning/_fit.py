@@ -16,6 +16,7 @@ from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 from ..core import load, metadata_of, save
 
 Metrics = dict[str, Array]
+Record = dict[str, int | float]
 Gradient = Callable[[Any, PyTree, PRNGKeyArray], tuple[PyTree, Metrics]]
 Evaluate = Callable[[Any, PyTree], Metrics]
 
@@ -25,7 +26,7 @@ class Fit(NamedTuple):
     metrics for each epoch."""
 
     model: Any
-    history: list[dict[str, float]]
+    history: list[Record]
     best_epoch: int | None
 
 
@@ -56,7 +57,7 @@ def fit(
     progress: bool = False,
     checkpoint: str | os.PathLike | None = None,
     resume: bool = False,
-    on_epoch: Callable[[dict[str, float]], None] | None = None,
+    on_epoch: Callable[[Record], None] | None = None,
 ) -> Fit:
     """Train a model by any source of gradients (of a loss, or a local rule's) through optax.
 
@@ -77,7 +78,9 @@ def fit(
     """
     samples = _samples(data)
     if not 1 <= batch_size <= samples:
-        raise ValueError(f"batch_size must be between 1 and the {samples} samples, got {batch_size}.")
+        raise ValueError(
+            f"batch_size must be between 1 and the {samples} samples, got {batch_size}."
+        )
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}.")
     if (evaluate is None) != (validation is None):
@@ -90,10 +93,12 @@ def fit(
     spec = _as_spec(trainable, model)
     start = optimizer.init(eqx.filter(model, spec))
     now = _Progress(model, start, model if monitor else None, jnp.zeros((), jnp.int32))
-    identity = dict(
-        batch_size=batch_size, samples=samples, key=np.asarray(jr.key_data(key)).tolist()
-    )
-    history: list[dict[str, float]] = []
+    identity = {
+        "batch_size": batch_size,
+        "samples": samples,
+        "key": np.asarray(jr.key_data(key)).tolist(),
+    }
+    history: list[Record] = []
     if resume and checkpoint is not None and os.path.exists(checkpoint):
         now, history = _resumed(checkpoint, now, identity)
         for record in history:
@@ -170,7 +175,9 @@ def _evaluated(evaluate: Evaluate, model: Any, data: PyTree) -> Metrics:
 def _samples(data: PyTree) -> int:
     sizes = {np.shape(x)[0] if np.ndim(x) else 0 for x in jax.tree.leaves(data)}
     if len(sizes) != 1:
-        raise ValueError(f"data: every array needs the same number of samples, got {sorted(sizes)}.")
+        raise ValueError(
+            f"data: every array needs the same number of samples, got {sorted(sizes)}."
+        )
     return sizes.pop()
 
 
@@ -182,7 +189,7 @@ def _as_spec(trainable: Any, model: Any) -> PyTree:
 
 def _resumed(
     checkpoint: str | os.PathLike, like: _Progress, identity: dict[str, Any]
-) -> tuple[_Progress, list[dict[str, float]]]:
+) -> tuple[_Progress, list[Record]]:
     notes = metadata_of(checkpoint)
     for name, value in identity.items():
         if notes.get(name) != value:
@@ -192,21 +199,17 @@ def _resumed(
     return load(checkpoint, like), notes["history"]
 
 
-def _floats(prefix: str, metrics: Metrics) -> dict[str, float]:
+def _floats(prefix: str, metrics: Metrics) -> Record:
     return {f"{prefix}/{name}": float(value) for name, value in metrics.items()}
 
 
-def _refuse_divergence(record: dict[str, float]) -> None:
+def _refuse_divergence(record: Record) -> None:
     for name, value in record.items():
         if not math.isfinite(value):
-            raise FloatingPointError(
-                f"fit diverged in epoch {record['epoch']}: {name} is {value}."
-            )
+            raise FloatingPointError(f"fit diverged in epoch {record['epoch']}: {name} is {value}.")
 
 
-def _best_epoch(
-    history: list[dict[str, float]], monitor: str | None, higher_is_better: bool
-) -> int | None:
+def _best_epoch(history: list[Record], monitor: str | None, higher_is_better: bool) -> int | None:
     """The first epoch (from 1) with the best value of the monitored metric."""
     if monitor is None or not history:
         return None
@@ -222,7 +225,7 @@ def _waited(history: list, best: int | None, patience: int | None) -> bool:
     return patience is not None and best is not None and len(history) - best >= patience
 
 
-def _tell(on_epoch: Callable[[dict[str, float]], None] | None, record: dict[str, float]) -> None:
+def _tell(on_epoch: Callable[[Record], None] | None, record: Record) -> None:
     if on_epoch is not None:
         on_epoch(record)
 

@@ -19,4 +19,3 @@ class by_backprop(eqx.Module):
         value_and_grad = eqx.filter_value_and_grad(self.loss, has_aux=True)
         (loss, metrics), gradient = value_and_grad(model, batch, key)
         return gradient, {"loss": loss, **metrics}
-

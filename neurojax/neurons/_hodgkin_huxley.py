@@ -8,8 +8,17 @@ import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from ..core import Clock, SemiImplicitEuler, SpikingSystem, StiffPart, Surrogate
-from ..core import parameter, positive, non_negative, superspike
+from ..core import (
+    Clock,
+    SemiImplicitEuler,
+    SpikingSystem,
+    StiffPart,
+    Surrogate,
+    as_parameter,
+    non_negative,
+    positive,
+    superspike,
+)
 from ._shape import common_shape
 
 
@@ -34,15 +43,15 @@ class HodgkinHuxley(SpikingSystem):
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, default=())
-    C_m: Array = parameter(1.0)
-    g_Na: Array = parameter(120.0)
-    g_K: Array = parameter(36.0)
-    g_leak: Array = parameter(0.3)
-    E_Na: Array = parameter(50.0)
-    E_K: Array = parameter(-77.0)
-    E_leak: Array = parameter(-54.3)
-    v_init: Array = parameter(-65.0)
-    v_threshold: Array = parameter(0.0)
+    C_m: Array = eqx.field(converter=as_parameter, default=1.0)
+    g_Na: Array = eqx.field(converter=as_parameter, default=120.0)
+    g_K: Array = eqx.field(converter=as_parameter, default=36.0)
+    g_leak: Array = eqx.field(converter=as_parameter, default=0.3)
+    E_Na: Array = eqx.field(converter=as_parameter, default=50.0)
+    E_K: Array = eqx.field(converter=as_parameter, default=-77.0)
+    E_leak: Array = eqx.field(converter=as_parameter, default=-54.3)
+    v_init: Array = eqx.field(converter=as_parameter, default=-65.0)
+    v_threshold: Array = eqx.field(converter=as_parameter, default=0.0)
     surrogate: Surrogate = eqx.field(static=True, default=superspike)
 
     default_record = ("v", "spikes")
@@ -99,6 +108,11 @@ class HodgkinHuxley(SpikingSystem):
         return state._replace(above=above), jnp.where(state.above, 0.0, crossed)
 
     @property
+    def refractory(self) -> Float[Array, ""]:
+        """None: the gates make it refractory."""
+        return jnp.zeros_like(self.v_threshold)
+
+    @property
     def default_solver(self) -> SemiImplicitEuler:
         return SemiImplicitEuler()
 
@@ -122,7 +136,9 @@ def squid_rates(
     return alpha, beta
 
 
-def _x_over_expm1(x: Float[Array, "*shape"], exp_x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+def _x_over_expm1(
+    x: Float[Array, "*shape"], exp_x: Float[Array, "*shape"]
+) -> Float[Array, "*shape"]:
     """`x / (exp(x) − 1)`, safe at 0 in value and derivative: its series for |x| < 0.1."""
     small = jnp.abs(x) < 0.1
     x2 = x * x

@@ -6,8 +6,16 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from ..core import Clock, SpikingSystem, Surrogate, non_negative, parameter, positive, superspike
-from ..core import where_spiked
+from ..core import (
+    Clock,
+    SpikingSystem,
+    Surrogate,
+    as_parameter,
+    non_negative,
+    positive,
+    superspike,
+    where_spiked,
+)
 from ._shape import common_shape
 
 
@@ -32,12 +40,12 @@ class LIF(SpikingSystem):
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, default=())
-    tau_m: Array = parameter(10.0)
-    v_rest: Array = parameter(0.0)
-    v_threshold: Array = parameter(1.0)
-    v_reset: Array = parameter(0.0)
-    resistance: Array = parameter(1.0)
-    refractory: Array = parameter(0.0)
+    tau_m: Array = eqx.field(converter=as_parameter, default=10.0)
+    v_rest: Array = eqx.field(converter=as_parameter, default=0.0)
+    v_threshold: Array = eqx.field(converter=as_parameter, default=1.0)
+    v_reset: Array = eqx.field(converter=as_parameter, default=0.0)
+    resistance: Array = eqx.field(converter=as_parameter, default=1.0)
+    refractory: Array = eqx.field(converter=as_parameter, default=0.0)
     surrogate: Surrogate = eqx.field(static=True, default=superspike)
 
     default_record = ("v", "spikes")

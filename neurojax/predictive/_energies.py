@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..core import parameter, positive
+from ..core import as_parameter, positive
 
 
 class Energy(eqx.Module):
@@ -28,7 +28,7 @@ class Gaussian(Energy):
     Computation 29(5), eq. 2.7.
     """
 
-    precision: Array = parameter(1.0)
+    precision: Array = eqx.field(converter=as_parameter, default=1.0)
 
     def __check_init__(self) -> None:
         positive("Gaussian", precision=self.precision)

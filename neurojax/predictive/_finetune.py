@@ -1,14 +1,14 @@
 """Fine-tune a hierarchy by predictive coding or by backprop, from the same start."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
-from ..learning import Fit, Gradient, fit
+from ..learning import Fit, Gradient, Record, fit
 from ._hierarchy import Hierarchy, predict
 from ._rules import Batch, rule_named
 
@@ -30,6 +30,9 @@ def finetune(
       "bp" (backprop of the output energy), or any gradient that `learning.fit` takes.
     - `freeze`: layers, numbered from 0, whose weights stay.
     - `training`: `learning.fit`'s optimizer, epochs, batch_size, key, validation, checkpoint, ...
+
+    Raises `FloatingPointError` in the first epoch in which inference, on average over batches,
+    raised the energy: its steps are then too large for the weights.
     """
     layers = range(len(hierarchy.layers))
     unknown = [number for number in freeze if number not in layers]
@@ -38,7 +41,23 @@ def finetune(
     if isinstance(rule, str):
         rule = rule_named(rule, steps=steps, step_size=step_size, tolerance=tolerance)
     spec = _weights_of(hierarchy, [n for n in layers if n not in freeze])
-    return fit(hierarchy, data, rule, trainable=spec, **training)
+    watch = _Watch(training.pop("on_epoch", None))
+    return fit(hierarchy, data, rule, trainable=spec, on_epoch=watch, **training)
+
+
+class _Watch(NamedTuple):
+    """Passes an epoch's record on, unless inference diverged in it."""
+
+    then: Callable[[Record], None] | None
+
+    def __call__(self, record: Record) -> None:
+        if record.get("train/relaxation", 0) < 0:
+            raise FloatingPointError(
+                f"inference raised the energy by {-record['train/relaxation']:.3g} % on average in "
+                f"epoch {record['epoch']}: give a smaller step_size."
+            )
+        if self.then is not None:
+            self.then(record)
 
 
 def accuracy(

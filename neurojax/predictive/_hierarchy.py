@@ -1,5 +1,6 @@
 """A chain of layers, each predicting the next, as a system that descends its energy."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
@@ -139,7 +140,7 @@ def mlp(
     if len(widths) < 2 or min(widths) < 1:
         raise ValueError(f"widths must be at least two positive numbers, got {tuple(widths)}.")
     layers = []
-    for number, (below, above) in enumerate(zip(widths, widths[1:], strict=False)):
+    for number, (below, above) in enumerate(itertools.pairwise(widths)):
         limit = below**-0.5
         key_weight, key_bias = jr.split(jr.fold_in(key, number))
         weight = jr.uniform(key_weight, (above, below), minval=-limit, maxval=limit)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from ..core import simulate
+from ..core import is_known, simulate
 from ._hierarchy import Activities, Clamps, Hierarchy, check_clamps
 
 
@@ -19,16 +19,24 @@ class Settled(NamedTuple):
     - `steps`: steps taken, for each sample where each stopped on its own.
     - `residual`: root mean square of dE/dz over a sample's free activities, [batch].
     - `converged`: whether the residual fell below the tolerance; None where none was given.
-    - `energy`: of each layer, summed over samples; `energy_trace` [steps + 1, layers] of each step,
-      None unless it was asked for.
+    - `energy_before`, `energy`: of each layer, summed over samples, at the start and the end;
+      `energy_trace` [steps + 1, layers] of each step, None unless it was asked for.
     """
 
     activities: Activities
     steps: Int[Array, "..."]
     residual: Float[Array, "..."]
     converged: Bool[Array, "..."] | None
+    energy_before: Float[Array, " layers"]
     energy: Float[Array, " layers"]
     energy_trace: Float[Array, "times layers"] | None
+
+    @property
+    def relaxation(self) -> Float[Array, ""]:
+        """By how much of its start the total energy fell, in percent; below zero it diverged."""
+        before = jnp.sum(self.energy_before)
+        fall = before - jnp.sum(self.energy)
+        return 100 * fall / jnp.maximum(before, jnp.finfo(before.dtype).tiny)
 
 
 def infer(
@@ -51,6 +59,9 @@ def infer(
     are adaptive over the same time, `steps · step_size`.
 
     The result for a sample does not depend on what else is in the batch.
+
+    Raises `RuntimeError` where the energy rose instead of falling (outside jit; inside it see
+    `Settled.relaxation`): the steps are too large for the weights.
     """
     check_clamps(hierarchy, clamps)
     if not clamps:
@@ -64,16 +75,16 @@ def infer(
         )
     first = _from_clamps(hierarchy, clamps) if start is None else start
     first = hierarchy.clamped(first, clamps)
-    how: dict[str, Any] = dict(t1=steps * step_size, solver=solver or diffrax.Euler())
+    how: dict[str, Any] = {"t1": steps * step_size, "solver": solver or diffrax.Euler()}
     if tolerance is not None:
-        return _until(hierarchy, clamps, first, tolerance, how | dict(dt=step_size))
+        return _until(hierarchy, clamps, first, tolerance, how | {"dt": step_size})
     if controller is None:
         how["dt"] = step_size
     else:
-        how |= dict(controller=controller, solver=solver, ts=jnp.linspace(0, how["t1"], steps))
+        how |= {"controller": controller, "solver": solver, "ts": jnp.linspace(0, how["t1"], steps)}
     record: dict[str, Any] = {"energy": _LayerEnergies(hierarchy, clamps)} if record_energy else {}
     sol = simulate(hierarchy, clamps, state=first, record=record, **how)
-    settled = _settled(hierarchy, clamps, sol.final.state, sol.steps, None)
+    settled = _settled(hierarchy, clamps, first, sol.final.state, sol.steps, None)
     if not record_energy:
         return settled
     return settled._replace(energy_trace=jnp.vstack([sol["energy"], settled.energy]))
@@ -91,11 +102,16 @@ def _until(
 
     run = jax.vmap(one) if first[0].ndim > 1 else one
     activities, steps = run(first, clamps)
-    return _settled(hierarchy, clamps, activities, steps, tolerance)
+    return _settled(hierarchy, clamps, first, activities, steps, tolerance)
 
 
 def _settled(
-    hierarchy: Hierarchy, clamps: Clamps, state: Activities, steps: Array, tolerance: float | None
+    hierarchy: Hierarchy,
+    clamps: Clamps,
+    first: Activities,
+    state: Activities,
+    steps: Array,
+    tolerance: float | None,
 ) -> Settled:
     rate = hierarchy.vector_field(0.0, state, clamps)
     residual = _rms(rate)
@@ -103,8 +119,17 @@ def _settled(
     z = hierarchy.clamped(state, clamps)
     if "output" not in clamps:
         z = (*z[:-1], hierarchy.layers[-1](z[-2]))
-    energy = hierarchy.layer_energies(state, clamps)
-    return Settled(z, steps, residual, converged, energy, None)
+    settled = Settled(
+        activities=z,
+        steps=steps,
+        residual=residual,
+        converged=converged,
+        energy_before=hierarchy.layer_energies(first, clamps),
+        energy=hierarchy.layer_energies(state, clamps),
+        energy_trace=None,
+    )
+    refuse_rise(hierarchy, settled.relaxation)
+    return settled
 
 
 def _from_clamps(hierarchy: Hierarchy, clamps: Clamps) -> Activities:
@@ -114,6 +139,18 @@ def _from_clamps(hierarchy: Hierarchy, clamps: Clamps) -> Activities:
     batch = clamps["output"].shape[:-1]
     x = jnp.zeros((*batch, hierarchy.widths[0]), clamps["output"].dtype)
     return hierarchy.feedforward(x)
+
+
+def refuse_rise(hierarchy: Hierarchy, relaxation: Any) -> None:
+    """Raise where inference raised the energy and that can be known now."""
+    if not is_known(relaxation) or not float(relaxation) < 0:
+        return
+    norms = [float(jnp.linalg.norm(layer.weight, 2)) for layer in hierarchy.layers[1:]]
+    bound = 2 / (1 + max(norms, default=0.0) ** 2)
+    raise RuntimeError(
+        f"inference diverged: the energy rose by {-float(relaxation):.3g} %. Give a smaller "
+        f"step_size: with these weights Euler steps are stable up to about {bound:.2g}."
+    )
 
 
 class _LayerEnergies(eqx.Module):

@@ -43,7 +43,7 @@ class PredictiveCoding(eqx.Module):
             solver=self.solver,
         )
         energy, gradient = weight_gradient(model, settled.activities, clamps)
-        return gradient, {"energy": energy}
+        return gradient, {"energy": energy, "relaxation": settled.relaxation}
 
 
 @final
