@@ -44,6 +44,16 @@ def _check_state(system: System, state: PyTree, key: PRNGKeyArray | None) -> Non
             f"state is not one of {type(system).__name__}: expected {jax.tree.structure(due)}, "
             f"got {jax.tree.structure(state)}."
         )
+    for (path, leaf), want in zip(
+        jax.tree_util.tree_leaves_with_path(state), jax.tree.leaves(due), strict=True
+    ):
+        shape, dtype = np.shape(leaf), getattr(leaf, "dtype", None) or jnp.result_type(leaf)
+        batch = len(shape) - len(want.shape)
+        if dtype != want.dtype or batch < 0 or shape[batch:] != want.shape:
+            raise ValueError(
+                f"state{jax.tree_util.keystr(path)} is {dtype}{list(shape)}; "
+                f"{type(system).__name__} has {want.dtype}{list(want.shape)}, or more axes in front."
+            )
 
 
 def steps_between(start: RunState, t1: Any, dt: Any) -> tuple[int, float]:

@@ -147,7 +147,7 @@ class EventRun(eqx.Module):
             direction=True,
         )
 
-    def _jump(self, carry: _Carry, happened: Bool[Array, ""]) -> tuple[_Carry, tuple[Array, Array]]:
+    def _jump(self, carry: _Carry, happened: Any) -> tuple[_Carry, tuple[Array, Array]]:
         """Spike, reset, freeze and release at the end of a stretch."""
         system, waiting = cast(SpikingSystem, self.system), cast(Waiting, carry.waiting)
         before = system.spike_condition(carry.state)

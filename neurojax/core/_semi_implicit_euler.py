@@ -6,9 +6,9 @@ import diffrax
 import equinox as eqx
 import jax
 import lineax as lx
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
-from ._exponential_euler import linearised, phi1
+from ._exponential_euler import linearised, relaxed
 
 
 class SemiImplicitEuler(diffrax.AbstractSolver):
@@ -20,7 +20,8 @@ class SemiImplicitEuler(diffrax.AbstractSolver):
     passive tree.
 
     Source: Hines 1984, Int. J. Biomed. Comput. 15, 69–76; Carnevale & Hines, The NEURON Book,
-    ch. 4. The system gives its stiff part by `split(t, state, drive)`.
+    ch. 4. The system gives its stiff part by `split(t, state, drive)`; its conductance must be a
+    symmetric operator (as that of any cable is).
     """
 
     linear_solver: lx.AbstractLinearSolver = lx.AutoLinearSolver(well_posed=True)
@@ -53,18 +54,26 @@ class SemiImplicitEuler(diffrax.AbstractSolver):
         v0 = stiff.where(y0)
         backward = lx.DiagonalLinearOperator(stiff.mass / h) + stiff.conductance
         pull = stiff.source - stiff.conductance.mv(v0)
-        solution = lx.linear_solve(backward, pull, self.linear_solver, throw=False)
-        y = eqx.tree_at(stiff.where, y0, v0 + solution.value)
-
-        leaves, structure = jax.tree.flatten(y)
-        is_stiff = jax.tree.leaves(eqx.tree_at(stiff.where, jax.tree.map(lambda _: False, y), True))
-        rates = linearised(lambda y: terms.vf(t1, y, args), y, skip=is_stiff.__getitem__)
-        moved = [
-            leaf if rate is None else leaf + h * phi1(h * rate[1]) * rate[0]
-            for leaf, rate in zip(leaves, rates, strict=True)
-        ]
-        y1 = structure.unflatten(moved)
+        v1 = v0 + _solve(backward, pull, self.linear_solver)
+        y = eqx.tree_at(stiff.where, y0, v1)
+        rates = linearised(lambda y: terms.vf(t1, y, args), y)
+        y1 = eqx.tree_at(stiff.where, relaxed(y, rates, h), v1)
         return y1, None, {"y0": y0, "y1": y1}, None, diffrax.RESULTS.successful
 
     def func(self, terms: Any, t0: Any, y0: PyTree, args: PyTree) -> PyTree:
         return terms.vf(t0, y0, args)
+
+
+def _solve(operator: lx.AbstractLinearOperator, b: Array, solver: lx.AbstractLinearSolver) -> Array:
+    """`operator⁻¹ b` for a symmetric operator, its own adjoint.
+
+    Not by `lineax.linear_solve`: its adjoint checks for failure on the host at each step.
+    """
+    if lx.is_diagonal(operator):
+        return b / lx.diagonal(operator).reshape(b.shape)
+    state = solver.init(operator, {})
+
+    def solve(_: Any, b: Array) -> Array:
+        return solver.compute(state, b, {})[0]
+
+    return jax.lax.custom_linear_solve(operator.mv, b, solve, symmetric=True)

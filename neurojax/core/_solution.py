@@ -14,12 +14,13 @@ from ._checks import is_known
 class RunState(eqx.Module):
     """Where a run stands: hand it to `simulate(..., state=)` to go on, or to `save`.
 
-    `step` counts the steps since time zero (clock mode), `t` is the time reached (ms). The solver's
-    own state and the key are kept so that going on is bitwise the same as not having stopped.
+    `step`, an integer, counts the steps since time zero (clock mode); `t` is the time reached (ms).
+    Either is numpy's before the first step, JAX's after. The solver's own state and the key are
+    kept so that going on is bitwise the same as not having stopped.
     """
 
-    step: Int[Array | np.ndarray, "*batch"]
-    t: Float[Array | np.ndarray, "*batch"]
+    step: Any
+    t: Any
     state: PyTree
     solver_state: PyTree
     key: PRNGKeyArray | None
@@ -33,7 +34,7 @@ class ClockSpikes(eqx.Module):
     """
 
     bits: UInt8[Array, "*batch steps bytes"]
-    first_step: Int[Array | np.ndarray, "*batch"]
+    first_step: Any
     dt: float = eqx.field(static=True)
     shape: tuple[int, ...] = eqx.field(static=True)
 

@@ -4,6 +4,7 @@ import math
 from typing import Any, NamedTuple, final
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
@@ -72,7 +73,8 @@ class HodgkinHuxley(SpikingSystem):
         alpha, beta = squid_rates(state.v)
         gates = alpha * (1 - state.gates) - beta * state.gates
         conductance, source = self._membrane(state, drive)
-        return HodgkinHuxleyState((source - conductance * state.v) / self.C_m, gates, None)
+        v = (source - conductance * state.v) / self.C_m
+        return state._replace(v=v, gates=gates, above=None)
 
     def split(self, t: Any, state: HodgkinHuxleyState, drive: Any) -> StiffPart:
         conductance, source = self._membrane(state, drive)
@@ -122,9 +124,10 @@ def squid_rates(
 ) -> tuple[Float[Array, "3 *shape"], Float[Array, "3 *shape"]]:
     """Opening and closing rates (1/ms) of m, h, n at v (mV).
 
-    Four of the six exponentials are powers of one: exp(−(v+65)/80).
+    Four of the six exponentials are powers of one, exp(−(v+65)/80), behind a barrier: XLA would
+    make new exponentials of the powers.
     """
-    e80 = jnp.exp((-65 - v) / 80)
+    e80 = jax.lax.optimization_barrier(jnp.exp((-65 - v) / 80))
     e20 = (e80 * e80) * (e80 * e80)
     e10 = e20 * e20
     alpha_m = _x_over_expm1((-40 - v) / 10, e10 * math.exp(2.5))

@@ -63,7 +63,7 @@ class LIF(SpikingSystem):
 
     def vector_field(self, t: Any, state: LIFState, drive: Any) -> LIFState:
         rate = (self.v_rest - state.v + self.resistance * drive) / self.tau_m
-        return LIFState(jnp.where(state.frozen > 0, 0.0, rate), None)
+        return state._replace(v=jnp.where(state.frozen > 0, 0.0, rate), frozen=None)
 
     def output(self, state: LIFState) -> Float[Array, "*shape"]:
         return state.v

@@ -1,6 +1,6 @@
 """Networks trained by backprop in and out, unchanged."""
 
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -132,7 +132,7 @@ def _dense(parts: list[Any]) -> list[Dense]:
         elif pending is not identity:
             raise ValueError(f"from_backprop: layer {number} is a second activation in a row.")
         else:
-            pending = part
+            pending = cast(Activation, part)
     if not layers:
         raise ValueError("from_backprop: the model has no Linear layer.")
     if pending is not identity:

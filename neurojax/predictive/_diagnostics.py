@@ -36,7 +36,7 @@ def diagnose(
     """Energies, relaxation and alignment with backprop on one batch; `how` is `infer`'s."""
     clamps = {"input": x, "output": y}
     settled = infer(hierarchy, clamps, record_energy=True, **how)
-    trace = settled.energy_trace / x.shape[0]
+    trace = jnp.asarray(settled.energy_trace) / x.shape[0]
     start, end = jnp.sum(trace[0]), jnp.sum(trace[-1])
     _, local = weight_gradient(hierarchy, settled.activities, clamps)
     backprop, _ = BackpropRule()(hierarchy, (x, y))
