@@ -1,0 +1,1 @@
+"""Complete models, one file each, each after its paper."""
