@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+
 from models.squid_axon import membrane_action_potentials
 
 
