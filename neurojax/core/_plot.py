@@ -1,43 +1,43 @@
-"""A solution as a figure."""
+"""Traces and spikes as a figure."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._solution import ClockSpikes, EventSpikes, Solution
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LINES_SHOWN = 10
 
 
-def plot(solution: Solution, names: tuple[str, ...]) -> Any:
-    """A panel for each recording over time, and one for spikes."""
+def plot_run(
+    ts: np.ndarray, traces: dict[str, np.ndarray], spikes: list[np.ndarray] | None
+) -> "Figure":
+    """A panel for each of `traces` [time, ...] over `ts` (ms), and one for the spike times of each
+    neuron."""
     try:
-        from matplotlib.figure import Figure
+        from matplotlib import pyplot as plt
     except ImportError:
         raise ImportError(
             "Solution.plot needs matplotlib, which is not installed: pip install matplotlib."
         ) from None
-    shown = names or tuple(n for n, x in solution.recordings.items() if _is_trace(solution, x))
-    spikes = solution.recorded_spikes if not names or "spikes" in names else None
-    panels = [n for n in shown if n != "spikes"]
-    rows = len(panels) + (spikes is not None)
+    rows = len(traces) + (spikes is not None)
     if rows == 0:
         raise ValueError("nothing to plot: no recording over time and no spikes.")
-    figure = Figure(figsize=(8, 0.6 + 1.9 * rows), layout="constrained")
-    axes = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
-    for name, axis in zip(panels, axes, strict=False):
-        _traces(axis, np.asarray(solution.ts), np.asarray(solution[name]), name)
+    size = (8, 0.6 + 1.9 * rows)
+    figure, grid = plt.subplots(
+        rows, 1, figsize=size, sharex=True, squeeze=False, layout="constrained"
+    )
+    axes = grid[:, 0]
+    for axis, (name, values) in zip(axes, traces.items(), strict=False):
+        _traces(axis, ts, values, name)
     if spikes is not None:
         _raster(axes[-1], spikes)
     axes[-1].set_xlabel("time (ms)")
+    if "inline" in plt.get_backend():  # a notebook shows what a cell returns: not twice
+        plt.close(figure)
     return figure
-
-
-def _is_trace(solution: Solution, value: Any) -> bool:
-    return getattr(value, "ndim", 0) >= 1 and value.shape[0] == solution.ts.shape[0] > 0
 
 
 def _traces(axis: "Axes", ts: np.ndarray, values: np.ndarray, name: str) -> None:
@@ -48,9 +48,7 @@ def _traces(axis: "Axes", ts: np.ndarray, values: np.ndarray, name: str) -> None
     axis.set_ylabel(name + of)
 
 
-def _raster(axis: "Axes", spikes: ClockSpikes | EventSpikes) -> None:
-    size = int(np.prod(np.asarray(spikes.counts()).shape, dtype=int))
-    rows = [spikes.of(i) for i in range(size)]
-    axis.eventplot(rows, colors="black", linelengths=0.9, linewidths=0.8)
+def _raster(axis: "Axes", spikes: list[np.ndarray]) -> None:
+    axis.eventplot(spikes, colors="black", linelengths=0.9, linewidths=0.8)
     axis.set_ylabel("neuron")
-    axis.set_ylim(-0.5, size - 0.5)
+    axis.set_ylim(-0.5, len(spikes) - 0.5)

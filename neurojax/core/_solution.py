@@ -1,6 +1,6 @@
 """What `simulate` returns."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
@@ -9,6 +9,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, UInt8
 
 from ._checks import is_known
+from ._plot import plot_run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class RunState(eqx.Module):
@@ -46,7 +50,7 @@ class ClockSpikes(eqx.Module):
 
     def counts(self) -> Int[np.ndarray, "..."]:
         """Spikes of each neuron."""
-        return self.raster().sum(axis=self.bits.ndim - 2)
+        return np.asarray(self.raster().sum(axis=self.bits.ndim - 2))
 
     @property
     def times(self) -> np.ndarray:
@@ -122,11 +126,15 @@ class Solution(eqx.Module):
             raise ValueError(f'spikes were not recorded ({self.about}): record "spikes".')
         return self.recorded_spikes
 
-    def plot(self, *names: str) -> Any:
+    def plot(self, *names: str) -> "Figure":
         """A matplotlib figure: a panel for each recording (or those named), spikes as a raster."""
-        from ._plot import plot
-
-        return plot(self, names)
+        over_time = [n for n, x in self.recordings.items() if _is_trace(x, self.ts)]
+        chosen = [n for n in names if n != "spikes"] if names else over_time
+        spikes = None
+        if self.recorded_spikes is not None and (not names or "spikes" in names):
+            neurons = np.asarray(self.spikes.counts()).size
+            spikes = [self.spikes.of(i) for i in range(neurons)]
+        return plot_run(np.asarray(self.ts), {n: np.asarray(self[n]) for n in chosen}, spikes)
 
     def __repr__(self) -> str:
         lines = [f"Solution of {self.about}"]
@@ -168,6 +176,10 @@ def all_finite(tree: PyTree) -> Bool[Array, ""]:
         jnp.isfinite(x).all() for x in jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))
     ]
     return jnp.all(jnp.stack(checks)) if checks else jnp.array(True)
+
+
+def _is_trace(value: Any, ts: Array) -> bool:
+    return eqx.is_array(value) and value.shape[:1] == ts.shape != (0,)
 
 
 def _described(x: Any) -> str:
