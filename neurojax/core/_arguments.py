@@ -52,7 +52,7 @@ def _check_state(system: System, state: PyTree, key: PRNGKeyArray | None) -> Non
         if dtype != want.dtype or batch < 0 or shape[batch:] != want.shape:
             raise ValueError(
                 f"state{jax.tree_util.keystr(path)} is {dtype}{list(shape)}; "
-                f"{type(system).__name__} has {want.dtype}{list(want.shape)}, or more axes in front."
+                f"{type(system).__name__} has {want.dtype}{list(want.shape)}, maybe with axes before."
             )
 
 
