@@ -51,8 +51,8 @@ def _check_state(system: System, state: PyTree, key: PRNGKeyArray | None) -> Non
         batch = len(shape) - len(want.shape)
         if dtype != want.dtype or batch < 0 or shape[batch:] != want.shape:
             raise ValueError(
-                f"state{jax.tree_util.keystr(path)} is {dtype}{list(shape)}; "
-                f"{type(system).__name__} has {want.dtype}{list(want.shape)}, maybe with axes before."
+                f"state{jax.tree_util.keystr(path)} is {dtype}{list(shape)}, "
+                f"{type(system).__name__}'s is {want.dtype}{list(want.shape)} (or batches of it)."
             )
 
 
