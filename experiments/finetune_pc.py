@@ -1,7 +1,8 @@
 """Fine-tune a trained digit classifier by predictive coding and by backprop, side by side.
 
 The default learning rate is the one at which backprop did best on the validation images of seeds
-100 to 103; the test images, the same for all seeds, took part in no choice.
+100 to 103. The test images are the same for all seeds and took no part in that; how far the task is
+shifted was chosen earlier, on other splits of the same images.
 """
 
 from __future__ import annotations
