@@ -12,6 +12,13 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from ._drives import value_at
 from ._system import StiffPart, System
 
+# What a Brownian path can give beside its increment, from the least on.
+LEVY_AREAS = (
+    diffrax.BrownianIncrement,
+    diffrax.SpaceTimeLevyArea,
+    diffrax.SpaceTimeTimeLevyArea,
+)
+
 
 class Flow(eqx.Module):
     """A System's vector field over the leaves that flow, the others held as they are.
@@ -74,10 +81,11 @@ def terms_of(
         if get_origin(solver.term_structure) is diffrax.MultiTerm:
             return diffrax.MultiTerm(diffrax.ODETerm(_still), drift)
         return drift
+    needed = getattr(solver, "minimal_levy_area", diffrax.AbstractBrownianIncrement)
     brownian = diffrax.UnsafeBrownianPath(
         jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), y),
         noise_key,
-        levy_area=getattr(solver, "minimal_levy_area", diffrax.BrownianIncrement),
+        levy_area=next(area for area in LEVY_AREAS if issubclass(area, needed)),
     )
     return diffrax.MultiTerm(drift, diffrax.ControlTerm(flow.diffusion, brownian))
 
