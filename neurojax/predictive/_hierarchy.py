@@ -151,7 +151,8 @@ def mlp(
 
 
 def check_clamps(hierarchy: Hierarchy, clamps: Clamps) -> None:
-    """Refuse clamps of an unknown name, or of another width than their layer."""
+    """Refuse clamps of an unknown name, of another width than their layer, or of different numbers
+    of samples."""
     due = {"input": hierarchy.widths[0], "output": hierarchy.widths[-1]}
     for name, value in clamps.items():
         if name not in due:
@@ -160,3 +161,6 @@ def check_clamps(hierarchy: Hierarchy, clamps: Clamps) -> None:
             raise ValueError(
                 f"clamps[{name!r}] has shape {jnp.shape(value)}, its layer {due[name]} units."
             )
+    shapes = {name: jnp.shape(value) for name, value in clamps.items()}
+    if len({shape[:-1] for shape in shapes.values()}) > 1:
+        raise ValueError(f"clamps must hold the same samples, got shapes {shapes}.")

@@ -60,8 +60,9 @@ def infer(
 
     The result for a sample does not depend on what else is in the batch.
 
-    Raises `RuntimeError` where the energy rose instead of falling (outside jit; inside it see
-    `Settled.relaxation`): the steps are too large for the weights.
+    Raises `RuntimeError` where inference ended at a higher energy than both its start and the
+    feed-forward activities (outside jit; inside it see `Settled.relaxation`): the steps are too
+    large for the weights.
     """
     check_clamps(hierarchy, clamps)
     if not clamps:
@@ -73,18 +74,22 @@ def infer(
             f"tolerance={tolerance} must be positive, and goes with neither controller nor "
             "record_energy."
         )
-    first = _from_clamps(hierarchy, clamps) if start is None else start
-    first = hierarchy.clamped(first, clamps)
+    forward = _from_clamps(hierarchy, clamps)
+    first = forward if start is None else _as_start(start, forward, clamps, hierarchy)
     how: dict[str, Any] = {"t1": steps * step_size, "solver": solver or diffrax.Euler()}
     if tolerance is not None:
-        return _until(hierarchy, clamps, first, tolerance, how | {"dt": step_size})
+        settled = _until(hierarchy, clamps, first, tolerance, how | {"dt": step_size})
+        refuse_rise(hierarchy, clamps, forward, settled)
+        return settled
     if controller is None:
         how["dt"] = step_size
     else:
-        how |= {"controller": controller, "solver": solver, "ts": jnp.linspace(0, how["t1"], steps)}
+        ts = jnp.linspace(0, how["t1"], steps + 1)[:-1]
+        how |= {"controller": controller, "solver": solver, "ts": ts}
     record: dict[str, Any] = {"energy": _LayerEnergies(hierarchy, clamps)} if record_energy else {}
     sol = simulate(hierarchy, clamps, state=first, record=record, **how)
     settled = _settled(hierarchy, clamps, first, sol.final.state, sol.steps, None)
+    refuse_rise(hierarchy, clamps, forward, settled)
     if not record_energy:
         return settled
     return settled._replace(energy_trace=jnp.vstack([sol["energy"], settled.energy]))
@@ -119,7 +124,7 @@ def _settled(
     z = hierarchy.clamped(state, clamps)
     if "output" not in clamps:
         z = (*z[:-1], hierarchy.layers[-1](z[-2]))
-    settled = Settled(
+    return Settled(
         activities=z,
         steps=steps,
         residual=residual,
@@ -128,27 +133,44 @@ def _settled(
         energy=hierarchy.layer_energies(state, clamps),
         energy_trace=None,
     )
-    refuse_rise(hierarchy, settled.relaxation)
-    return settled
 
 
 def _from_clamps(hierarchy: Hierarchy, clamps: Clamps) -> Activities:
-    """Feed-forward activities from the clamped input; from zero where it is free."""
-    if "input" in clamps:
-        return hierarchy.feedforward(clamps["input"])
-    batch = clamps["output"].shape[:-1]
-    x = jnp.zeros((*batch, hierarchy.widths[0]), clamps["output"].dtype)
-    return hierarchy.feedforward(x)
+    """Feed-forward activities from the clamped input, or from zero where it is free, clamped."""
+    x = clamps.get("input")
+    if x is None:
+        batch = clamps["output"].shape[:-1]
+        x = jnp.zeros((*batch, hierarchy.widths[0]), clamps["output"].dtype)
+    return hierarchy.clamped(hierarchy.feedforward(x), clamps)
 
 
-def refuse_rise(hierarchy: Hierarchy, relaxation: Any) -> None:
-    """Raise where inference raised the energy and that can be known now."""
-    if not is_known(relaxation) or not float(relaxation) < 0:
+def _as_start(
+    start: Activities, like: Activities, clamps: Clamps, hierarchy: Hierarchy
+) -> Activities:
+    given, due = [jnp.shape(z) for z in start], [z.shape for z in like]
+    if given != due:
+        raise ValueError(f"start has activities of shapes {given}, the clamps ask for {due}.")
+    return hierarchy.clamped(start, clamps)
+
+
+def refuse_rise(
+    hierarchy: Hierarchy, clamps: Clamps, forward: Activities, settled: Settled
+) -> None:
+    """Raise where inference diverged and that can be known now.
+
+    A rise alone is none: activities at a kink of their activation never come quite to rest, and
+    started there they end a little higher or lower. Their energy stays below the feed-forward one.
+    """
+    if not is_known(settled.relaxation) or float(settled.relaxation) >= 0:
+        return
+    size = sum(float(jnp.sum(z**2)) for z in forward)
+    rounding = float(jnp.finfo(forward[0].dtype).eps) * size
+    if float(jnp.sum(settled.energy)) <= float(hierarchy.energy(forward, clamps)) + rounding:
         return
     norms = [float(jnp.linalg.norm(layer.weight, 2)) for layer in hierarchy.layers[1:]]
     bound = 2 / (1 + max(norms, default=0.0) ** 2)
     raise RuntimeError(
-        f"inference diverged: the energy rose by {-float(relaxation):.3g} %. Give a smaller "
+        f"inference diverged: the energy rose by {-float(settled.relaxation):.3g} %. Give a smaller "
         f"step_size: with these weights Euler steps are stable up to about {bound:.2g}."
     )
 
