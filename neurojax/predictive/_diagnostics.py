@@ -37,14 +37,13 @@ def diagnose(
     clamps = {"input": x, "output": y}
     settled = infer(hierarchy, clamps, record_energy=True, **how)
     trace = jnp.asarray(settled.energy_trace) / x.shape[0]
-    start, end = jnp.sum(trace[0]), jnp.sum(trace[-1])
     _, local = weight_gradient(hierarchy, settled.activities, clamps)
     backprop, _ = BackpropRule()(hierarchy, (x, y))
     return Diagnostics(
         energy_before=trace[0],
         energy_after=trace[-1],
         energy_trace=trace,
-        relaxation=100 * (start - end) / start,
+        relaxation=settled.relaxation,
         cosine=layer_cosines(local, backprop),
         residual=jnp.max(settled.residual),
     )

@@ -170,8 +170,8 @@ def refuse_rise(
     norms = [float(jnp.linalg.norm(layer.weight, 2)) for layer in hierarchy.layers[1:]]
     bound = 2 / (1 + max(norms, default=0.0) ** 2)
     raise RuntimeError(
-        f"inference diverged: the energy rose by {-float(settled.relaxation):.3g} %. Give a smaller "
-        f"step_size: with these weights Euler steps are stable up to about {bound:.2g}."
+        f"inference diverged: the energy rose by {-float(settled.relaxation):.3g} %. Give a "
+        f"smaller step_size: with these weights Euler steps are stable up to about {bound:.2g}."
     )
 
 
