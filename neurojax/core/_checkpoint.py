@@ -24,11 +24,8 @@ def save(path: str | os.PathLike, tree: PyTree, metadata: dict[str, Any] | None 
     The file appears whole or not at all, and carries a checksum. `metadata` is any JSON.
     """
     arrays = {name: _plain(leaf) for name, leaf in _named_arrays(tree).items()}
-    notes = {
-        "format": FORMAT,
-        "checksum": _checksum(arrays),
-        "metadata": json.dumps(metadata or {}),
-    }
+    text = json.dumps(metadata or {})
+    notes = {"format": FORMAT, "checksum": _checksum(arrays, text), "metadata": text}
     path = Path(path)
     part = path.with_name(f"{path.name}.part")
     with part.open("wb") as file:
@@ -80,7 +77,7 @@ def _read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, str
         raise ValueError(f"{path} is no checkpoint, or a truncated one ({error}).") from None
     if notes.get("format") != FORMAT:
         raise ValueError(f"{path} was not written by neurojax.save (format {notes.get('format')}).")
-    if notes.get("checksum") != _checksum(arrays):
+    if notes.get("checksum") != _checksum(arrays, notes.get("metadata", "")):
         raise ValueError(f"{path} was altered after it was written: its checksum does not match.")
     return arrays, notes
 
@@ -101,11 +98,11 @@ def _as_before(array: np.ndarray, like: Any) -> Any:
     """As the kind of array that `like` is."""
     if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(jnp.asarray(array), impl=jax.random.key_impl(like))
-    return jnp.asarray(array)
+    return array if isinstance(like, np.ndarray) else jnp.asarray(array)
 
 
-def _checksum(arrays: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
+def _checksum(arrays: dict[str, np.ndarray], metadata: str) -> str:
+    digest = hashlib.sha256(metadata.encode())
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(f"{name} {array.dtype} {array.shape}".encode())

@@ -11,6 +11,7 @@ import jax.random as jr
 from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
 from ._drives import held as held_drive
+from ._drives import is_held
 from ._flow import Flow, terms_of
 from ._recording import RASTER, SPIKES, Record, Reduction, emits, observe, packed
 from ._scan import scan
@@ -108,8 +109,10 @@ class ClockRun(eqx.Module):
     def _step(self, carry: _Carry) -> tuple[_Carry, dict]:
         """One solver step and the jump at its end."""
         y, held, terms, drive, span = self._flow(carry.step, carry.state)
+        # A slope kept from the last step holds neither after a reset nor under a new drive.
+        jumped = emits(self.system) or is_held(self.drive)
         y, _, _, solver_state, result = self.solver.step(
-            terms, *span, y, drive, carry.solver_state, made_jump=emits(self.system)
+            terms, *span, y, drive, carry.solver_state, made_jump=jumped
         )
         state, emitted = self._jump(carry.step, eqx.combine(y, held))
         t = Clock(carry.step, self.dt).t

@@ -223,6 +223,14 @@ def held(drive: PyTree, clock: Clock) -> PyTree:
     )
 
 
+def is_held(drive: PyTree) -> bool:
+    """Whether a part of the drive is held in each clock step, and so may jump between two."""
+    parts = jax.tree.leaves(
+        drive, is_leaf=lambda x: isinstance(x, Drive) and not isinstance(x, _Both)
+    )
+    return any(isinstance(x, Drive) and type(x).on is not Drive.on for x in parts)
+
+
 def value_at(drive: PyTree, t: Time) -> PyTree:
     """The value of a resolved drive at time t."""
     return jax.tree.map(lambda x: x.at(t) if isinstance(x, Drive) else x, drive, is_leaf=is_timed)

@@ -112,7 +112,7 @@ def _clock_run(
         stochastic=stochastic,
         dt=dt,
         steps=steps,
-        every=every,
+        every=min(every, steps),
         about=f"{type(system).__name__} to {float(t1):g} ms, {steps} steps of {dt:g} ms by "
         f"{type(solver).__name__}",
     )
