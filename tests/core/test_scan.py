@@ -1,0 +1,100 @@
+"""Loops over steps: equal with and without blocks, and small in memory under a gradient."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import neurojax as nj
+from neurojax.core import _scan
+
+
+@pytest.fixture(params=[2**30, 0], ids=["no blocks", "blocks"])
+def limit(request, monkeypatch):
+    """Above how many bytes of stacked states blocks of steps are rematerialised too."""
+    jax.clear_caches()
+    monkeypatch.setattr(_scan, "STACKED_STATES_LIMIT", request.param)
+    yield request.param
+    jax.clear_caches()
+
+
+def logistic(carry):
+    """x → r x (1 − x): chaotic, so that any difference would show."""
+    x, n = carry
+    return (3.9 * x * (1 - x), n + 1), (x, n)
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 7, 100, 101, 110, 120])
+def test_it_repeats_and_stacks(limit, length):
+    start = (jnp.array([0.2, 0.7]), jnp.array(0))
+    carry, (xs, ns) = jax.jit(lambda c: _scan.scan(logistic, c, length))(start)
+
+    x, path = start[0], []
+    for _ in range(length):
+        path.append(x)
+        x = logistic((x, 0))[0][0]
+    np.testing.assert_allclose(carry[0], x, rtol=2e-2 if length > 50 else 1e-5)
+    assert xs.shape == (length, 2) and carry[1] == length
+    np.testing.assert_array_equal(ns, np.arange(length))
+    if length:
+        np.testing.assert_allclose(xs[:8], np.stack(path[:8]), rtol=1e-5)
+
+
+def gradient(cells, drive, steps):
+    def loss(drive):
+        record = {"loss": nj.Integral(lambda t, s: jnp.sum(s.v**2))}
+        sol = nj.simulate(cells, drive, t1=steps * 0.025, dt=0.025, record=record)
+        return sol["loss"] / steps
+
+    return jax.jit(jax.value_and_grad(loss))(drive)
+
+
+@pytest.mark.usefixtures("x64")
+def test_gradients_are_equal_with_and_without_blocks(monkeypatch):
+    """105 steps are ten blocks of 10 and five on their own."""
+    cells, drive = nj.HodgkinHuxley(shape=(2,)), nj.Series(np.full((105, 2), 12.0))
+    found = []
+    for limit in (2**40, 0):
+        jax.clear_caches()
+        monkeypatch.setattr(_scan, "STACKED_STATES_LIMIT", limit)
+        found.append(gradient(cells, drive, 105))
+    jax.clear_caches()
+
+    (value, slope), (other, other_slope) = found
+    assert np.all(np.abs(slope.values) > 0)
+    np.testing.assert_allclose(value, other, rtol=1e-13)
+    np.testing.assert_allclose(slope.values, other_slope.values, rtol=1e-9)
+
+
+def temporary_bytes(cells, steps):
+    def loss(drive):
+        record = {"loss": nj.Integral(lambda t, s: jnp.sum(s.v**2))}
+        sol = nj.simulate(cells, drive, t1=steps * 0.025, dt=0.025, record=record)
+        return sol["loss"]
+
+    drive = jnp.full(cells.shape, 10.0)
+    return jax.jit(jax.grad(loss)).lower(drive).compile().memory_analysis().temp_size_in_bytes
+
+
+def test_memory_of_a_gradient_is_a_state_for_each_step(limit):
+    """Without blocks it grows by the 17 bytes of a neuron's state for each step (v, gates, above;
+    one step's own needs do not count); with blocks far less, by the square root."""
+    n, steps = 1000, 400
+    cells = nj.HodgkinHuxley(shape=(n,))
+    short, long = temporary_bytes(cells, steps), temporary_bytes(cells, 4 * steps)
+
+    state = n * 17
+    growth = (long - short) / (3 * steps)
+    if limit:
+        # A step's intermediates are some 40 arrays of n floats: stored, they would be 160 bytes.
+        assert 0.9 * state < growth < 1.5 * state
+    else:
+        # 400 steps hold 20 + 20 states, 1,600 hold 40 + 40.
+        assert growth < 0.15 * state
+        assert long < 2.5 * short
+        assert long < 150 * state
+
+
+def test_the_limit_is_kept_by_itself():
+    """A long run of many neurons does not hold its states: 4,000 steps would be 68 MB."""
+    assert temporary_bytes(nj.HodgkinHuxley(shape=(1000,)), 4000) < 20e6
