@@ -1,6 +1,7 @@
 """Where a linear hierarchy must settle, solved in closed form, and every way to get there."""
 
 import itertools
+from typing import Any
 
 import diffrax
 import jax.numpy as jnp
@@ -29,12 +30,16 @@ def samples(width: int, seed: int, number: int = 7) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(number, width))
 
 
+def precision(energy: Any) -> float:
+    return float(energy.precision)
+
+
 def solved(hierarchy: Hierarchy, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
     """Hidden activities where dE/dz = 0: p_l (z_l − W_l z_{l−1} − b_l) is what the layer above
     sends down, W_{l+1}ᵀ p_{l+1} (z_{l+1} − W_{l+1} z_l − b_{l+1}), for every hidden layer l."""
     weights = [np.asarray(layer.weight) for layer in hierarchy.layers]
     biases = [np.asarray(layer.bias) for layer in hierarchy.layers]
-    precisions = [float(energy.precision) for energy in hierarchy.energies]
+    precisions = [precision(energy) for energy in hierarchy.energies]
     hidden = hierarchy.widths[1:-1]
     edges = np.concatenate([[0], np.cumsum(hidden)])
     block = [slice(a, b) for a, b in itertools.pairwise(edges)]
@@ -63,7 +68,7 @@ def equilibrated_energy(hierarchy: Hierarchy, x: np.ndarray, y: np.ndarray) -> f
     for layer in hierarchy.layers:
         forward = forward @ np.asarray(layer.weight).T + np.asarray(layer.bias)
     for layer, energy in zip(hierarchy.layers[::-1], hierarchy.energies[::-1], strict=True):
-        covariance = covariance + down @ down.T / float(energy.precision)
+        covariance = covariance + down @ down.T / precision(energy)
         down = down @ np.asarray(layer.weight)
     r = y - forward
     return 0.5 * float(np.sum(r * np.linalg.solve(covariance, r.T).T))

@@ -99,6 +99,7 @@ def test_only_weights_move():
     assert_same(trained.energies, hierarchy.energies)  # a precision is not trained
     for after, before in zip(trained.layers, hierarchy.layers, strict=True):
         assert not np.array_equal(after.weight, before.weight)
+        assert after.bias is not None and before.bias is not None
         assert not np.array_equal(after.bias, before.bias)
 
 

@@ -83,7 +83,8 @@ def test_a_layers_weight_gradient_is_local():
         error = np.asarray(state[n + 1]) - (below @ weight.T + bias)
         error = error * (2.5 if n == 2 else 1.0)
         np.testing.assert_allclose(gradient.layers[n].weight, -error.T @ below / 5, atol=1e-12)
-        np.testing.assert_allclose(gradient.layers[n].bias, -error.mean(axis=0), atol=1e-12)
+        slope_of_bias = np.asarray(gradient.layers[n].bias)
+        np.testing.assert_allclose(slope_of_bias, -error.mean(axis=0), atol=1e-12)
 
 
 def test_energies_by_hand():

@@ -1,5 +1,7 @@
 """A predictive-coding training step lowers for GPU and TPU, without having one."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -20,7 +22,8 @@ def test_the_training_step_lowers(rule: PredictiveCoding, platforms: tuple[str, 
     optimizer = optax.adam(1e-3)
     weights, rest = eqx.partition(hierarchy, eqx.is_inexact_array)
 
-    def step(weights, state, x, y):
+    def step(weights: Any, state: Any, x: Any, y: Any):
+        gradient: Any
         gradient, metrics = rule(eqx.combine(weights, rest), (x, y))
         with jax.numpy_dtype_promotion("standard"):
             updates, state = optimizer.update(gradient, state, weights)
