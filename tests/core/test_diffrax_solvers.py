@@ -55,7 +55,7 @@ def truth():
             args=20.0,
             stepsize_controller=diffrax.PIDController(rtol=1e-11, atol=1e-11),
         )
-        return float(sol.ys.v[-1])
+        return float(sol.ys.v[-1])  # pyright: ignore[reportOptionalMemberAccess]
 
 
 @pytest.mark.parametrize("solver", ON_THE_SQUID)

@@ -71,7 +71,7 @@ def test_first_order_on_the_squid():
         y0,
         args=20.0,
         stepsize_controller=diffrax.PIDController(rtol=1e-11, atol=1e-12),
-    ).ys.v[-1]
+    ).ys.v[-1]  # pyright: ignore[reportOptionalMemberAccess]
 
     errors = []
     for dt in (0.01, 0.005, 0.0025, 0.00125):
@@ -101,8 +101,8 @@ def test_from_outside_by_diffeqsolve():
     )
 
     assert y0.above is None  # the leaf that only jumps
-    np.testing.assert_allclose(outside.ys.v[-1], inside.final.state.v, rtol=1e-10)
-    np.testing.assert_allclose(outside.ys.gates[-1], inside.final.state.gates, rtol=1e-10)
+    np.testing.assert_allclose(outside.ys.v[-1], inside.final.state.v, rtol=1e-10)  # pyright: ignore[reportOptionalMemberAccess]
+    np.testing.assert_allclose(outside.ys.gates[-1], inside.final.state.gates, rtol=1e-10)  # pyright: ignore[reportOptionalMemberAccess]
 
 
 @pytest.mark.usefixtures("x64")
@@ -115,7 +115,7 @@ def test_from_outside_with_a_drive_that_changes():
     x = np.array([1.0, -2.0])
     for n in range(20):
         x = n / 20 + (x - n / 20) * np.exp(-0.005)
-    np.testing.assert_allclose(sol.ys.slow[-1], x, rtol=1e-12)
+    np.testing.assert_allclose(sol.ys.slow[-1], x, rtol=1e-12)  # pyright: ignore[reportOptionalMemberAccess]
 
 
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-6), (np.float64, 2e-14)])

@@ -18,7 +18,7 @@ def simulation(system, solver):
         sol = nj.simulate(
             system, nj.Constant(drive), t1=2.0, dt=0.05, solver=solver, record=record, every=8
         )
-        return sol["v"], sol["n"], sol["raster"], sol.spikes.bits, sol.final.state.v
+        return sol["v"], sol["n"], sol["raster"], sol.spikes.bits, sol.final.state.v  # pyright: ignore[reportAttributeAccessIssue]
 
     return run
 

@@ -39,7 +39,7 @@ def test_poisson_weight_scales_and_steps_are_independent():
     sol = nj.simulate(Sum(size=(n,)), drive, t1=6.0, dt=0.5, record=["output"])
     steps = np.diff(np.asarray(sol["output"]), axis=0)
 
-    spikes = steps / 3
+    spikes = steps / 3  # pyright: ignore[reportOperatorIssue]
     np.testing.assert_allclose(spikes, np.rint(spikes), atol=1e-4)
     assert abs(spikes.mean() - 0.2) < 5 * np.sqrt(0.2 / spikes.size)
     off = np.corrcoef(spikes)[~np.eye(len(spikes), dtype=bool)]
@@ -95,4 +95,4 @@ def test_ornstein_uhlenbeck_drives_a_system_step_by_step():
 def test_ornstein_uhlenbeck_refuses(name, value):
     how = {"t1": 10.0, "dt": 0.5, "tau": 5.0} | {name: value}
     with pytest.raises(ValueError, match=f"ornstein_uhlenbeck: {name} must be positive"):
-        nj.ornstein_uhlenbeck(jax.random.key(0), **how)
+        nj.ornstein_uhlenbeck(jax.random.key(0), **how)  # pyright: ignore[reportArgumentType]

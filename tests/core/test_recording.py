@@ -31,7 +31,7 @@ def test_every_keeps_the_samples_of_every_nth_step(whole, every):
     np.testing.assert_allclose(sol.ts, DT * kept, rtol=1e-6)
     np.testing.assert_allclose(sol["v"], whole["v"][kept], rtol=1e-6)
     # Spikes stay those of every step; the raster counts those from a sample to the next.
-    np.testing.assert_array_equal(sol.spikes.raster(), whole.spikes.raster())
+    np.testing.assert_array_equal(sol.spikes.raster(), whole.spikes.raster())  # pyright: ignore[reportAttributeAccessIssue]
     sums = np.add.reduceat(np.asarray(whole["raster"]), kept, axis=0)
     np.testing.assert_array_equal(sol["raster"], sums)
     np.testing.assert_array_equal(sol.final.state.v, whole.final.state.v)

@@ -68,9 +68,9 @@ def test_what_is_wrong_by_events(how, message):
 @pytest.mark.usefixtures("untyped")
 def test_what_is_no_system():
     with pytest.raises(TypeError, match=r"system must be a neurojax System, got 3"):
-        nj.simulate(3, 1.2, t1=1.0, dt=0.1)
+        nj.simulate(3, 1.2, t1=1.0, dt=0.1)  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match=r"system must be a neurojax System, got .*LIF"):
-        nj.simulate(nj.LIF, 1.2, t1=1.0, dt=0.1)
+        nj.simulate(nj.LIF, 1.2, t1=1.0, dt=0.1)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_state_without_a_part():

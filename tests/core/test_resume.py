@@ -26,7 +26,7 @@ class Noisy(nj.System):
         return {"x": jnp.ones_like(state["x"]), "heads": None}
 
     def jump(self, clock, state, incoming, key):
-        thrown = jax.random.bernoulli(key, 0.5, (3,))
+        thrown = jax.random.bernoulli(key, 0.5, (3,))  # pyright: ignore[reportArgumentType]
         return state | {"heads": state["heads"] + thrown.astype("int32")}, None
 
 

@@ -73,7 +73,7 @@ def temporary_bytes(cells, steps):
         return sol["loss"]
 
     drive = jnp.full(cells.shape, 10.0)
-    return jax.jit(jax.grad(loss)).lower(drive).compile().memory_analysis().temp_size_in_bytes
+    return jax.jit(jax.grad(loss)).lower(drive).compile().memory_analysis().temp_size_in_bytes  # pyright: ignore[reportOptionalMemberAccess]
 
 
 def test_memory_of_a_gradient_is_a_state_for_each_step(limit):

@@ -72,7 +72,7 @@ def test_tridiagonal_step_is_dense_backward_euler():
     path = [v]
     for _ in range(20):
         v = np.linalg.solve(mass / dt + matrix(c), mass / dt @ v + np.asarray(injected()))
-        path.append(v)
+        path.append(v)  # pyright: ignore[reportArgumentType]
     np.testing.assert_allclose(sol["output"], path[:-1], rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(sol.final.state, path[-1], rtol=1e-12)
 
@@ -126,7 +126,7 @@ def test_from_outside_by_diffeqsolve():
     term, y0 = nj.as_term(c, drive=drive)
     outside = diffrax.diffeqsolve(term, nj.SemiImplicitEuler(), 0.0, 5.0, 0.5, y0, args=drive)
 
-    np.testing.assert_allclose(outside.ys[-1], inside.final.state, rtol=1e-12)
+    np.testing.assert_allclose(outside.ys[-1], inside.final.state, rtol=1e-12)  # pyright: ignore[reportOptionalSubscript]
 
 
 @pytest.mark.usefixtures("x64")

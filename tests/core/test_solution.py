@@ -35,7 +35,7 @@ def test_spikes_are_the_raster(sol):
 def test_spikes_are_kept_as_bits():
     """Nine neurons are two bytes a step."""
     sol = nj.simulate(nj.LIF(shape=(9,)), 50.0, t1=1.0, dt=0.1, record=["spikes"])
-    assert sol.spikes.bits.shape == (10, 2) and sol.spikes.bits.dtype == np.uint8
+    assert sol.spikes.bits.shape == (10, 2) and sol.spikes.bits.dtype == np.uint8  # pyright: ignore[reportAttributeAccessIssue]
     assert sol.spikes.counts().shape == (9,) and sol.spikes.counts().min() > 0
 
 
@@ -113,7 +113,7 @@ def test_its_figure_of_some(sol):
 def test_its_figure_by_events():
     sol = nj.simulate(nj.LIF(shape=(2,)), np.array([1.2, 3.0]), t1=20.0, max_spikes=9)
     figure = sol.plot()
-    marks = [c.get_positions() for c in figure.axes[-1].collections]
+    marks = [c.get_positions() for c in figure.axes[-1].collections]  # pyright: ignore[reportAttributeAccessIssue]
     assert [len(m) for m in marks] == sol.spikes.counts().tolist()
 
 

@@ -1,6 +1,6 @@
 """Systems with noise: their statistics, and that the key alone decides the path."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import diffrax
 import equinox as eqx
@@ -32,9 +32,9 @@ class Walk(nj.System):
 
 
 class Mixed(NamedTuple):
-    noisy: jax.Array
-    quiet: jax.Array
-    count: jax.Array
+    noisy: Any
+    quiet: Any
+    count: Any
 
 
 class PartlyNoisy(nj.System):

@@ -60,7 +60,7 @@ def test_a_system_that_owes_something_makes_none():
             return -state
 
     with pytest.raises(TypeError, match=r"spike_condition|reset"):
-        Unfinished()
+        Unfinished()  # pyright: ignore[reportAbstractUsage]
 
 
 def test_a_spiking_system_in_ten_lines():

@@ -39,7 +39,7 @@ def test_the_model_as_an_argument(alone):
     sol = eqx.filter_jit(lambda cell: run(1.2, cell))(CELL)
     np.testing.assert_allclose(sol["v"], alone[1]["v"], rtol=1e-6)
 
-    slow = jax.jit(lambda tau: run(1.2, nj.LIF(tau_m=tau)).spikes.bits.sum())
+    slow = jax.jit(lambda tau: run(1.2, nj.LIF(tau_m=tau)).spikes.bits.sum())  # pyright: ignore[reportAttributeAccessIssue]
     assert slow(5.0) > slow(10.0) > slow(1e3) == 0
 
 

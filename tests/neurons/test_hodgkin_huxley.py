@@ -90,7 +90,7 @@ def test_a_spike_is_counted_once_however_long_v_stays_above_threshold(dt):
 
     rises = ~above[:-1] & above[1:]
     assert above.sum() > 3 * rises.sum() > 0
-    np.testing.assert_array_equal(sol.spikes.raster(), rises)
+    np.testing.assert_array_equal(sol.spikes.raster(), rises)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_started_above_threshold_nothing_is_counted_before_the_next_rise():

@@ -1,5 +1,7 @@
 """The leaky integrate-and-fire neuron on a clock, held against its recursion and known numbers."""
 
+from typing import Any
+
 import diffrax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 import neurojax as nj
 from neurojax.neurons import LIFState
 
-CELL = {"tau_m": 10.0, "refractory": 5.0}
+CELL: dict[str, Any] = {"tau_m": 10.0, "refractory": 5.0}
 EXACT = [17.9, 40.8, 63.7, 86.6]
 EULER = [17.8, 40.6, 63.4, 86.2]
 

@@ -1,5 +1,6 @@
 """Parameters, drives and states that make no leaky integrate-and-fire neuron are refused."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +23,7 @@ def test_a_negative_refractory_time():
 
 @pytest.mark.parametrize("name", ["v_rest", "v_threshold", "v_reset", "resistance"])
 def test_a_parameter_that_is_nan(name):
-    cell = nj.LIF(shape=(2,), **{name: np.array([1.0, np.nan])})
+    cell = eqx.tree_at(lambda c: getattr(c, name), nj.LIF(), jnp.array([1.0, jnp.nan]))
     with pytest.raises(ValueError, match=rf"system\.{name} holds NaN, got \[\s*1\.\s+nan\]"):
         nj.simulate(cell, 1.2, t1=1.0, dt=0.1)
 
