@@ -22,6 +22,7 @@ Until = Callable[[Any, PyTree, PyTree], Bool[Array, ""]]
 
 
 class _Carry(NamedTuple):
+    first: Array
     step: Array
     state: PyTree
     solver_state: PyTree
@@ -92,7 +93,8 @@ class ClockRun(eqx.Module):
             y, _, terms, drive, span = self._flow(start.step, start.state)
             solver_state = self.solver.init(terms, *span, y, drive)
         meter = self.meter.init()
-        return _Carry(start.step, start.state, solver_state, jnp.array(True), reduced, meter)
+        first = jnp.asarray(start.step)
+        return _Carry(first, first, start.state, solver_state, jnp.array(True), reduced, meter)
 
     def _block(self, carry: _Carry, steps: int) -> tuple[_Carry, tuple[dict, Array | None]]:
         """A sample at the start, then `steps` steps; spikes of each of them."""
@@ -125,8 +127,10 @@ class ClockRun(eqx.Module):
             RASTER: emitted if RASTER in self.record.values() else None,
         }
         solved = carry.solved & (result == diffrax.RESULTS.successful)
-        meter = self.meter.step(carry.meter, t / (self.steps * self.dt))
-        return _Carry(carry.step + 1, state, solver_state, solved, reduced, meter), kept
+        done = (carry.step + 1 - carry.first).astype(t.dtype) / self.steps
+        meter = self.meter.step(carry.meter, done)
+        moved = _Carry(carry.first, carry.step + 1, state, solver_state, solved, reduced, meter)
+        return moved, kept
 
     def _flow(
         self, step: Array, state: PyTree

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple, cast
 
 import diffrax
 import equinox as eqx
+import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import optimistix as optx
@@ -36,6 +37,24 @@ class _Carry(NamedTuple):
     meter: PyTree
 
 
+class RisingRoot(optx.Bisection):
+    """Bisection for a value that rises through zero, or not at all.
+
+    Under vmap diffrax looks for a root also in runs without an event; theirs is the end of the
+    bracket, where the value is not above zero. The bracket alone says when to stop: the value is in
+    whatever unit a spike condition has.
+    """
+
+    def init(self, fn: Any, y: Any, args: Any, options: Any, *rest: Any) -> Any:
+        state = super().init(fn, y, args, options, *rest)
+        rises = fn(state.upper, args)[0] > 0
+        return eqx.tree_at(lambda s: s.lower, state, jnp.where(rises, state.lower, state.upper))
+
+    def terminate(self, fn: Any, y: Any, args: Any, options: Any, state: Any, tags: Any) -> Any:
+        found = jnp.abs(state.upper - state.lower) < self.atol + self.rtol * jnp.abs(y)
+        return found, optx.RESULTS.successful
+
+
 class EventRun(eqx.Module):
     """One run by events: what does not change from event to event."""
 
@@ -60,8 +79,10 @@ class EventRun(eqx.Module):
             return self._solution(last, None)
 
         def one(carry: _Carry, _: None) -> tuple[_Carry, tuple[Array, Array]]:
-            going = carry.t < self.t1
-            return jax.lax.cond(going, lambda c: self._stretch(c), lambda c: self._idle(c), carry)
+            # The predicate is one for all runs of a vmap: a cond for each would become a select of
+            # the gradient's residuals too, and in those diffrax's own cond is not safe.
+            going = eqxi.unvmap_any(carry.t < self.t1)
+            return jax.lax.cond(going, lambda c: self._next(c), lambda c: self._idle(c), carry)
 
         last, (times, neurons) = jax.lax.scan(one, first, length=2 * self.max_spikes + 1)
         order = jnp.argsort(times)[: self.max_spikes]
@@ -82,12 +103,20 @@ class EventRun(eqx.Module):
         nobody = jnp.zeros_like(cast(Waiting, carry.waiting).above)
         return carry, (jnp.full_like(carry.t, jnp.inf), nobody)
 
+    def _next(self, carry: _Carry) -> tuple[_Carry, tuple[Array, Array]]:
+        """The next stretch, unless this run of a vmap has ended already."""
+        going = carry.t < self.t1
+        select = lambda new, old: jnp.where(going, new, old)  # noqa: E731
+        return jax.tree.map(select, self._stretch(carry), self._idle(carry))
+
     def _stretch(self, carry: _Carry) -> tuple[_Carry, Any]:
         """Integrate to the next event, release or t1, and do what happens there."""
         waiting, end = carry.waiting, self.t1
         if waiting is not None:
             due = jnp.where(waiting.release > carry.t, waiting.release, jnp.inf)
             end = jnp.minimum(end, jnp.min(due))
+            # A run that has ended goes along unseen; a stretch of no length has no derivative.
+            end = jnp.where(carry.t < self.t1, end, carry.t + 1)
         y, held = eqx.partition(carry.state, self.flows)
         sol = self._solve(carry.t, end, y, held, waiting)
         (final_ts, _), (final_ys, sampled) = cast(tuple, sol.ts), cast(tuple, sol.ys)
@@ -139,11 +168,9 @@ class EventRun(eqx.Module):
 
         passed = jax.lax.stop_gradient(jnp.maximum(condition(t0, y0, self.drive), 0))
         precision = 4 * float(jnp.finfo(self.t1.dtype).eps)
-        # optimistix ends a bisection when the condition is small too, in whatever unit it has:
-        # scaled down, the bracket alone decides.
         return diffrax.Event(
-            lambda t, y, args, **_: 1e-6 * precision * (condition(t, y, args) - passed),
-            optx.Bisection(rtol=precision, atol=precision, flip=False),
+            lambda t, y, args, **_: condition(t, y, args) - passed,
+            RisingRoot(rtol=precision, atol=precision, flip=False),
             direction=True,
         )
 

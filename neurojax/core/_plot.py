@@ -49,6 +49,10 @@ def _traces(axis: "Axes", ts: np.ndarray, values: np.ndarray, name: str) -> None
 
 
 def _raster(axis: "Axes", spikes: list[np.ndarray]) -> None:
-    axis.eventplot(spikes, colors="black", linelengths=0.9, linewidths=0.8)
+    from matplotlib.ticker import MaxNLocator
+
+    rows = range(len(spikes))
+    axis.eventplot(spikes, lineoffsets=rows, colors="black", linelengths=0.9, linewidths=0.8)
     axis.set_ylabel("neuron")
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_ylim(-0.5, len(spikes) - 0.5)

@@ -16,8 +16,8 @@ STACKED_STATES_LIMIT = 2**22
 # XLA on a CPU makes one native function of a loop that it takes for small. Of any other it
 # dispatches each operation of each step, a microsecond and a hand-over between threads each. It
 # can be told that a loop is small: this halves the time of 1,000 Hodgkin-Huxley neurons. Loops
-# over states up to this many bytes, of these operations, are so compiled; matrix products and
-# calls to the host cannot be.
+# over states up to this many bytes, of these operations, are so compiled; matrix products, calls to
+# the host and loops within the loop cannot be.
 NATIVE_STATE_LIMIT = 2**17
 NATIVE_OPERATIONS = """
 abs add add_any and bitcast_convert_type broadcast_in_dim ceil clamp concatenate
@@ -38,7 +38,7 @@ def scan(body: Body, carry: PyTree, length: int) -> tuple[PyTree, PyTree]:
     Each body is rematerialised in the gradient, so that only the carry is stored for each step;
     where those are many, blocks of about sqrt(length) are rematerialised as well.
     """
-    if not _is_native(body, carry):
+    if length == 0 or not _is_native(body, carry):
         return _rematerialised(body, carry, length)
 
     def loop(carry: PyTree) -> tuple[PyTree, PyTree]:
@@ -76,7 +76,7 @@ def _operations(jaxpr: Any) -> Iterator[str]:
     """Names of the operations in a program, those of the programs within it included."""
     for equation in jaxpr.eqns:
         within = list(jaxprs_in_params(equation.params))
-        if not within:
+        if not within or equation.primitive.name in ("scan", "while", "cond"):
             yield equation.primitive.name
         for each in within:
             yield from _operations(each)
