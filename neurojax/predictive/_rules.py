@@ -56,7 +56,8 @@ class BackpropRule(eqx.Module):
         x, y = batch
 
         def loss(model: Hierarchy) -> Float[Array, ""]:
-            return model.energies[-1](y, model.feedforward(x)[-1]) / x.shape[0]
+            output = jax.lax.stop_gradient(model.energies[-1])
+            return output(y, model.feedforward(x)[-1]) / x.shape[0]
 
         value, gradient = eqx.filter_value_and_grad(loss)(model)
         return gradient, {"energy": value}
@@ -65,12 +66,16 @@ class BackpropRule(eqx.Module):
 def weight_gradient(
     model: Hierarchy, activities: Activities, clamps: Clamps
 ) -> tuple[Float[Array, ""], Hierarchy]:
-    """Mean energy over samples at given activities, and its gradient in the model's weights."""
+    """Mean energy over samples at given activities, and its gradient in the model's weights.
+
+    Precisions are held: an energy without its normalisation would always lower them.
+    """
     samples = activities[0].shape[0]
     held = jax.lax.stop_gradient(activities)
 
     def mean_energy(model: Hierarchy) -> Float[Array, ""]:
-        return model.energy(held, clamps) / samples
+        fixed = jax.lax.stop_gradient(model.energies)
+        return eqx.tree_at(lambda m: m.energies, model, fixed).energy(held, clamps) / samples
 
     return eqx.filter_value_and_grad(mean_energy)(model)
 
