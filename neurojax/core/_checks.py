@@ -56,4 +56,7 @@ def refuse_nan(tree: PyTree, argument: str) -> None:
 
 
 def _shown(value: Any) -> str:
-    return np.array2string(np.asarray(value), threshold=6, edgeitems=2)
+    array = np.asarray(value)
+    return (
+        str(array.item()) if array.ndim == 0 else np.array2string(array, threshold=6, edgeitems=2)
+    )
