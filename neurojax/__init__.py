@@ -5,6 +5,9 @@ from . import learning as learning
 from . import neurons as neurons
 from . import predictive as predictive
 from .core import (
+    Arrivals as Arrivals,
+)
+from .core import (
     Constant as Constant,
 )
 from .core import (
@@ -74,4 +77,5 @@ from .core import (
     units as units,
 )
 from .neurons import LIF as LIF
+from .neurons import AdEx as AdEx
 from .neurons import HodgkinHuxley as HodgkinHuxley

@@ -17,6 +17,9 @@ from ._checks import (
     positive as positive,
 )
 from ._drives import (
+    Arrivals as Arrivals,
+)
+from ._drives import (
     Constant as Constant,
 )
 from ._drives import (

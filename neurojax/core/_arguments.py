@@ -11,10 +11,10 @@ import optimistix as optx
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ._checks import is_known
-from ._drives import Series, held, is_timed, resolved, value_at
+from ._drives import Arrivals, Series, held, is_timed, resolved, value_at
 from ._recording import RASTER, Record, Reduction
 from ._solution import RunState
-from ._system import Clock, System
+from ._system import Clock, SpikingSystem, System
 
 # Of implicit steps. What is solved for is a slope in some, of hundreds of mV/ms and rounded to 1e-4
 # in single precision; Newton's last step is far better than its tolerance.
@@ -120,6 +120,63 @@ def _array_drive(system: System, state: PyTree, drive: Any, steps: int) -> PyTre
             f"({misfit}) nor as a series over the {steps} steps."
         )
     return constant
+
+
+def clocked_incoming(
+    system: System, start: RunState, incoming: PyTree, steps: int, dt: float
+) -> PyTree:
+    """The spikes that arrive from outside, as a drive on the clock that the system's jump takes."""
+    if incoming is None:
+        return None
+    _refuse_deaf(system)
+    if isinstance(incoming, jax.Array | np.ndarray) and np.shape(incoming)[:1] == (steps,):
+        incoming = Series(incoming)
+    incoming = resolved(incoming)
+    clock = Clock(jnp.zeros((), jnp.int32), dt)
+    try:
+        after, _ = jax.eval_shape(
+            lambda: system.jump(clock, start.state, value_at(held(incoming, clock), 0.0), start.key)
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(_unfit(system, str(error).splitlines()[0])) from None
+    _refuse_changed(system, start.state, after)
+    return incoming
+
+
+def unclocked_incoming(system: System, state: PyTree, incoming: Any) -> Arrivals | None:
+    """The spikes that arrive from outside in a run by events, sorted."""
+    if incoming is None:
+        return None
+    if not isinstance(incoming, Arrivals):
+        raise TypeError(
+            f"incoming must be Arrivals(times, weights) in a run by events, got {incoming!r}."
+        )
+    receives = _refuse_deaf(system)
+    try:
+        after = jax.eval_shape(lambda: receives.receive(state, jnp.sum(incoming.weights, 0)))
+    except (TypeError, ValueError) as error:
+        raise ValueError(_unfit(system, str(error).splitlines()[0])) from None
+    _refuse_changed(system, state, after)
+    return incoming.in_order()
+
+
+def _refuse_deaf(system: System) -> SpikingSystem:
+    if not isinstance(system, SpikingSystem) or type(system).receive is SpikingSystem.receive:
+        raise TypeError(f"incoming: {type(system).__name__} has no synapses for spikes to reach.")
+    return system
+
+
+def _refuse_changed(system: System, before: PyTree, after: PyTree) -> None:
+    for (path, a), b in zip(
+        jax.tree_util.tree_leaves_with_path(after), jax.tree.leaves(before), strict=True
+    ):
+        if a.shape != np.shape(b):
+            name = jax.tree_util.keystr(path)
+            raise ValueError(_unfit(system, f"state{name} becomes {a.shape}, was {np.shape(b)}"))
+
+
+def _unfit(system: System, why: str) -> str:
+    return f"incoming does not fit {type(system).__name__}: {why}."
 
 
 def unclocked_drive(system: System, state: PyTree, drive: PyTree) -> PyTree:

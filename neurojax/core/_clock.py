@@ -11,12 +11,12 @@ import jax.random as jr
 from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
 from ._drives import held as held_drive
-from ._drives import is_held
+from ._drives import is_held, value_at
 from ._flow import Flow, terms_of
 from ._recording import RASTER, SPIKES, Record, Reduction, emits, observe, packed
 from ._scan import scan
 from ._solution import ClockSpikes, RunState, Solution, all_finite
-from ._system import Clock, System
+from ._system import Clock, SpikingSystem, System
 
 Until = Callable[[Any, PyTree, PyTree], Bool[Array, ""]]
 
@@ -36,6 +36,7 @@ class ClockRun(eqx.Module):
 
     system: System
     drive: PyTree
+    incoming: PyTree
     record: Record
     key: PRNGKeyArray | None
     solver: diffrax.AbstractSolver
@@ -61,7 +62,8 @@ class ClockRun(eqx.Module):
         spikes = None
         if bits is not None:
             shape = self._emitted(start).shape
-            spikes = ClockSpikes(bits, start.step, self.dt, shape)
+            stamp = self.system.spike_stamp if isinstance(self.system, SpikingSystem) else 0
+            spikes = ClockSpikes(bits, start.step, self.dt, shape, stamp)
         return self._solution(start, carry, Clock(grid, self.dt).t, samples, spikes)
 
     def until(self, start: RunState, condition: Until) -> Solution:
@@ -152,7 +154,9 @@ class ClockRun(eqx.Module):
         return y, held, terms, held_drive(self.drive, clock), (start, end)
 
     def _jump(self, step: Array, state: PyTree) -> tuple[PyTree, PyTree]:
-        return self.system.jump(Clock(step, self.dt), state, None, self._key(step, 1))
+        clock = Clock(step, self.dt)
+        incoming = value_at(held_drive(self.incoming, clock), clock.t)
+        return self.system.jump(clock, state, incoming, self._key(step, 1))
 
     def _emitted(self, start: RunState) -> PyTree:
         """Shapes and dtypes of what the system emits in a step."""

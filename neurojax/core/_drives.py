@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from ._checks import as_parameter, positive
 from ._system import Clock, Time
@@ -163,6 +163,41 @@ class Poisson(Drive):
         mean = self.rate * (clock.dt / 1000)
         count = jr.poisson(jr.fold_in(self.key, clock.step), mean, self.shape)
         return count.astype(self.weight.dtype) * self.weight
+
+
+class Arrivals(Drive):
+    """Spikes that arrive at `times` (ms, any order), each with its `weights`: the incoming ones of
+    `simulate`. Shapes `(k,)` and `(k, *shape)`.
+
+    On a clock they arrive in the step they fall in. By events they arrive at their times, and the
+    run can be differentiated in times and weights; of several at one time the first has all of the
+    derivative with respect to it.
+    """
+
+    times: Float[Array, " k"] = eqx.field(converter=as_parameter)
+    weights: Float[Array, "k *shape"] = eqx.field(converter=as_parameter)
+
+    def __check_init__(self) -> None:
+        if self.times.ndim != 1 or self.weights.shape[:1] != self.times.shape:
+            raise ValueError(
+                f"Arrivals: times of shape {self.times.shape} need weights with as many rows, "
+                f"got shape {self.weights.shape}."
+            )
+
+    def at(self, t: Time) -> Array:
+        raise ValueError("Arrivals are events: they can be incoming spikes, not a drive.")
+
+    def on(self, clock: Clock) -> Array:
+        return self.total(clock.steps(self.times) == clock.step)
+
+    def total(self, chosen: Bool[Array, " k"]) -> Array:
+        """The summed weights of the chosen ones."""
+        return jnp.tensordot(chosen.astype(self.weights.dtype), self.weights, 1)
+
+    def in_order(self) -> "Arrivals":
+        """The same, sorted by time."""
+        order = jnp.argsort(self.times)
+        return Arrivals(self.times[order], self.weights[order])
 
 
 def ornstein_uhlenbeck(

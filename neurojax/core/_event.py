@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optimistix as optx
 from jaxtyping import Array, Bool, Float, PyTree
 
+from ._drives import Arrivals
 from ._flow import Flow
 from ._recording import Record, observe
 from ._solution import EventSpikes, RunState, Solution, all_finite
@@ -21,16 +22,19 @@ MAX_STEPS = 2**16
 
 class Waiting(NamedTuple):
     """What each neuron waits for: `release` is the end of its refractory period (ms, −inf where it
-    has none), `above` marks that it must fall below threshold before it can spike again."""
+    has none), `above` marks that it must fall below threshold before it can spike again, `lifted`
+    that a jump took it above threshold: it spikes at once."""
 
     release: Float[Array, "*shape"]
     above: Bool[Array, "*shape"]
+    lifted: Bool[Array, "*shape"]
 
 
 class _Carry(NamedTuple):
     t: Array
     state: PyTree
     waiting: Waiting | None
+    arrived: Array
     samples: PyTree
     steps: Array
     solved: Array
@@ -60,6 +64,7 @@ class EventRun(eqx.Module):
 
     system: System
     drive: PyTree
+    arrivals: Arrivals | None
     record: Record
     solver: diffrax.AbstractSolver
     controller: diffrax.AbstractStepSizeController
@@ -72,7 +77,7 @@ class EventRun(eqx.Module):
 
     def __call__(self, start: RunState) -> Solution:
         """Stretch after stretch until t1. A spike costs at most two: up to it, and up to the end of
-        its refractory period or its fall below threshold."""
+        its refractory period or its fall below threshold; an arrival costs one."""
         first = self._start(start)
         if not isinstance(self.system, SpikingSystem):
             last, _ = self._stretch(first)
@@ -84,7 +89,9 @@ class EventRun(eqx.Module):
             going = eqxi.unvmap_any(carry.t < self.t1)
             return jax.lax.cond(going, lambda c: self._next(c), lambda c: self._idle(c), carry)
 
-        last, (times, neurons) = jax.lax.scan(one, first, length=2 * self.max_spikes + 1)
+        arrivals = 0 if self.arrivals is None else self.arrivals.times.size
+        length = 2 * self.max_spikes + 1 + arrivals
+        last, (times, neurons) = jax.lax.scan(one, first, length=length)
         order = jnp.argsort(times)[: self.max_spikes]
         spikes = EventSpikes(times[order], neurons[order])
         return self._solution(last, spikes, jnp.isfinite(times).sum() > self.max_spikes)
@@ -92,12 +99,37 @@ class EventRun(eqx.Module):
     def _start(self, start: RunState) -> _Carry:
         shapes = jax.eval_shape(lambda: observe(self.record, self.system, start.t, start.state))
         samples = jax.tree.map(lambda x: jnp.zeros((self.ts.size, *x.shape), x.dtype), shapes)
-        waiting = start.solver_state
-        if waiting is None and isinstance(self.system, SpikingSystem):
-            condition = self.system.spike_condition(start.state)
-            waiting = Waiting(jnp.full_like(condition, -jnp.inf), condition > 0)
-        meter = self.meter.init()
-        return _Carry(start.t, start.state, waiting, samples, jnp.array(0), jnp.array(True), meter)
+        state, waiting, arrived = start.state, start.solver_state, jnp.array(0)
+        if isinstance(self.system, SpikingSystem):
+            condition = self.system.spike_condition(state)
+            if waiting is None:
+                nobody = jnp.zeros(condition.shape, bool)
+                waiting = Waiting(jnp.full_like(condition, -jnp.inf), condition > 0, nobody)
+            state, arrived = self._receive(state, start.t, self._before(start))
+            lifted = (self.system.spike_condition(state) > 0) & (condition <= 0)
+            waiting = waiting._replace(lifted=waiting.lifted | lifted)
+        zero, fine, meter = jnp.array(0), jnp.array(True), self.meter.init()
+        return _Carry(start.t, state, waiting, arrived, samples, zero, fine, meter)
+
+    def _before(self, start: RunState) -> Array:
+        """How many arrivals the run has had that this one goes on from."""
+        if self.arrivals is None or start.solver_state is None:
+            return jnp.array(0)
+        return jnp.sum(self.arrivals.times <= start.t)
+
+    def _receive(self, state: PyTree, t: Array, arrived: Array) -> tuple[PyTree, Array]:
+        """The state after what has arrived by t, but for the first `arrived`, and their number."""
+        if self.arrivals is None:
+            return state, arrived
+        due = jnp.sum(self.arrivals.times <= t)
+        index = jnp.arange(self.arrivals.times.size)
+        now = (index >= arrived) & (index < due)
+        return cast(SpikingSystem, self.system).receive(state, self.arrivals.total(now)), due
+
+    def _next_arrival(self, arrived: Array) -> Array:
+        if self.arrivals is None:
+            return jnp.full_like(self.t1, jnp.inf)
+        return jnp.append(self.arrivals.times, jnp.inf)[arrived].astype(self.t1.dtype)
 
     def _idle(self, carry: _Carry) -> tuple[_Carry, tuple[Array, Array]]:
         nobody = jnp.zeros_like(cast(Waiting, carry.waiting).above)
@@ -105,16 +137,14 @@ class EventRun(eqx.Module):
 
     def _next(self, carry: _Carry) -> tuple[_Carry, tuple[Array, Array]]:
         """The next stretch, unless this run of a vmap has ended already."""
-        going = carry.t < self.t1
-        select = lambda new, old: jnp.where(going, new, old)  # noqa: E731
-        return jax.tree.map(select, self._stretch(carry), self._idle(carry))
+        return _where(carry.t < self.t1, self._stretch(carry), self._idle(carry))
 
     def _stretch(self, carry: _Carry) -> tuple[_Carry, Any]:
-        """Integrate to the next event, release or t1, and do what happens there."""
+        """Integrate to the next event, release, arrival or t1, and do what happens there."""
         waiting, end = carry.waiting, self.t1
         if waiting is not None:
             due = jnp.where(waiting.release > carry.t, waiting.release, jnp.inf)
-            end = jnp.minimum(end, jnp.min(due))
+            end = jnp.minimum(jnp.minimum(end, jnp.min(due)), self._next_arrival(carry.arrived))
             # A run that has ended goes along unseen; a stretch of no length has no derivative.
             end = jnp.where(carry.t < self.t1, end, carry.t + 1)
         y, held = eqx.partition(carry.state, self.flows)
@@ -130,7 +160,11 @@ class EventRun(eqx.Module):
             solved=carry.solved & diffrax.is_okay(sol.result),
             meter=self.meter.step(carry.meter, t / self.t1),
         )
-        return (moved, None) if waiting is None else self._jump(moved, sol.event_mask)
+        if waiting is None:
+            return moved, None
+        # Whoever a jump lifted above threshold spikes here and now: the stretch was for nothing.
+        at_once = waiting.lifted.any()
+        return self._jump(_where(at_once, carry, moved), cast(Array, sol.event_mask) & ~at_once)
 
     def _solve(
         self, t0: Array, t1: Array, y: PyTree, held: PyTree, waiting: Waiting | None
@@ -179,14 +213,18 @@ class EventRun(eqx.Module):
         system, waiting = cast(SpikingSystem, self.system), cast(Waiting, carry.waiting)
         before = system.spike_condition(carry.state)
         distance = _towards(waiting, before)
-        arrived = happened & (distance >= jnp.minimum(jnp.max(distance), 0))
-        spiked, fell = arrived & ~waiting.above, arrived & waiting.above
+        there = happened & (distance >= jnp.minimum(jnp.max(distance), 0))
+        fell = there & waiting.above
+        spiked = (there & ~waiting.above) | waiting.lifted
         state = system.reset(carry.state, spiked.astype(before.dtype))
         release = jnp.where(spiked, carry.t + system.refractory, waiting.release)
         stays = system.spike_condition(state) >= before
         state = system.freeze(state, release > carry.t)
         above = (waiting.above & ~fell) | (spiked & stays)
-        carry = carry._replace(state=state, waiting=Waiting(release, above))
+        state, arrived = self._receive(state, carry.t, carry.arrived)
+        lifted = (system.spike_condition(state) > 0) & (before <= 0) & ~there & ~above
+        waiting = Waiting(release, above, lifted)
+        carry = carry._replace(state=state, waiting=waiting, arrived=arrived)
         return carry, (jnp.where(spiked.any(), carry.t, jnp.inf), spiked)
 
     def _solution(
@@ -206,6 +244,10 @@ class EventRun(eqx.Module):
             failure=failure,
             about=self.about,
         )
+
+
+def _where(condition: Array, new: PyTree, old: PyTree) -> PyTree:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)
 
 
 def _rows(mask: Array, new: Array, old: Array) -> Array:

@@ -10,7 +10,7 @@ import lineax as lx
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ._drives import value_at
-from ._system import StiffPart, System
+from ._system import SpikingSystem, StiffPart, System
 
 # What a Brownian path can give beside its increment, from the least on.
 LEVY_AREAS = (
@@ -36,6 +36,19 @@ class Flow(eqx.Module):
         now = self.origin + t
         return self.system.vector_field(now, eqx.combine(y, self.held), value_at(args, now))
 
+    def released(self, y: PyTree) -> "Flow":
+        """This flow with no neuron refractory.
+
+        Where a neuron is frozen its rate is zero and any slope will do; the slope of a free one is
+        the same in all steps, or simpler, which XLA finds out.
+        """
+        if not isinstance(self.system, SpikingSystem):
+            return self
+        state = eqx.combine(y, self.held)
+        shape = jax.eval_shape(self.system.spike_condition, state).shape
+        free = self.system.freeze(state, jnp.zeros(shape, bool))
+        return eqx.tree_at(lambda f: f.held, self, self._apart(free, y)[1], is_leaf=_is_none)
+
     def split(self, t: Any, y: PyTree, args: PyTree) -> StiffPart:
         """The stiff part of the system's flow at time `t` of the step."""
         now = self.origin + t
@@ -52,8 +65,11 @@ class Flow(eqx.Module):
             state,
             is_leaf=lambda x: x is None,
         )
-        kept, _ = eqx.partition(filled, jax.tree.map(lambda x: x is not None, y, is_leaf=_is_none))
-        return lx.DiagonalLinearOperator(kept)
+        return lx.DiagonalLinearOperator(self._apart(filled, y)[0])
+
+    def _apart(self, state: PyTree, y: PyTree) -> tuple[PyTree, PyTree]:
+        """A state's leaves that flow, as those of `y`, and the others."""
+        return eqx.partition(state, jax.tree.map(lambda x: x is not None, y, is_leaf=_is_none))
 
 
 def flowing(system: System, state: PyTree, drive: PyTree) -> PyTree[bool]:

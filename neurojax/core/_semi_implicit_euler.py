@@ -8,7 +8,7 @@ import jax
 import lineax as lx
 from jaxtyping import Array, PyTree
 
-from ._exponential_euler import linearised, relaxed
+from ._exponential_euler import linearised, relaxed, unwrapped
 
 
 class SemiImplicitEuler(diffrax.AbstractSolver):
@@ -33,7 +33,7 @@ class SemiImplicitEuler(diffrax.AbstractSolver):
         return 1
 
     def init(self, terms: Any, t0: Any, t1: Any, y0: PyTree, args: PyTree) -> None:
-        vector_field = _unwrapped(terms).vector_field
+        vector_field = unwrapped(terms).vector_field
         if not hasattr(vector_field, "split"):
             raise TypeError(
                 "SemiImplicitEuler needs a term that can be split: neurojax.as_term(system), "
@@ -51,7 +51,7 @@ class SemiImplicitEuler(diffrax.AbstractSolver):
         made_jump: Any,
     ) -> tuple[PyTree, None, dict, None, diffrax.RESULTS]:
         h = terms.contr(t0, t1)
-        stiff = _unwrapped(terms).vector_field.split(t0 + h / 2, y0, args)
+        stiff = unwrapped(terms).vector_field.split(t0 + h / 2, y0, args)
         v0 = stiff.where(y0)
         backward = lx.DiagonalLinearOperator(stiff.mass / h) + stiff.conductance
         pull = stiff.source - stiff.conductance.mv(v0)
@@ -63,11 +63,6 @@ class SemiImplicitEuler(diffrax.AbstractSolver):
 
     def func(self, terms: Any, t0: Any, y0: PyTree, args: PyTree) -> PyTree:
         return terms.vf(t0, y0, args)
-
-
-def _unwrapped(terms: Any) -> diffrax.ODETerm:
-    """The term itself: `diffeqsolve` wraps it (to run time backwards, which no membrane does)."""
-    return getattr(terms, "term", terms)
 
 
 def _solve(operator: lx.AbstractLinearOperator, b: Array, solver: lx.AbstractLinearSolver) -> Array:

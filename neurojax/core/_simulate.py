@@ -27,6 +27,7 @@ def simulate(
     *,
     t1: Time,
     dt: float | int | None = None,
+    incoming: PyTree = None,
     solver: diffrax.AbstractSolver | None = None,
     controller: diffrax.AbstractStepSizeController | None = None,
     record: Sequence[str] | Mapping[str, Any] | None = None,
@@ -46,6 +47,9 @@ def simulate(
 
     - `drive`: a number or array (constant), an array whose first axis is the time grid, a `Drive`,
       a function of t, a diffrax path; or a pytree of these where the system takes one.
+    - `incoming`: the spikes that arrive from outside, weighted, one value for each neuron: on the
+      clock whatever a drive may be, delivered at the end of the step they fall in; or `Arrivals`,
+      by events too.
     - `solver`: any diffrax solver; the system's own default, or `diffrax.Tsit5()` by events.
     - `record`: names of parts of the state, "output", "spikes", "raster" (spikes in each recorded
       interval, differentiable); or a dict of name → one of these, a function of (t, state), or a
@@ -68,22 +72,24 @@ def simulate(
         raise TypeError(f"system must be a neurojax System, got {system!r}.")
     refuse_nan(system, "system")
     refuse_nan(drive, "drive")
+    refuse_nan(incoming, "incoming")
     start = arguments.as_start(system, state, key)
     named = as_record(record, system, start.state)
     if dt is None:
         arguments.refuse_clock_arguments(every, until, named)
         run = _event_run(
-            system, drive, start, named, t1, solver, controller, ts, max_spikes, progress
+            system, drive, incoming, start, named, t1, solver, controller, ts, max_spikes, progress
         )
         return check(_run_events(run, start))
     arguments.refuse_event_arguments(controller, ts)
-    run = _clock_run(system, drive, start, named, t1, dt, solver, every, progress)
+    run = _clock_run(system, drive, incoming, start, named, t1, dt, solver, every, progress)
     return check(_run_clock(run, start, until))
 
 
 def _clock_run(
     system: System,
     drive: PyTree,
+    incoming: PyTree,
     start: RunState,
     record: Record,
     t1: Any,
@@ -104,6 +110,7 @@ def _clock_run(
     return ClockRun(
         system=system,
         drive=drive,
+        incoming=arguments.clocked_incoming(system, start, incoming, steps, dt),
         record=record,
         key=start.key,
         solver=solver,
@@ -121,6 +128,7 @@ def _clock_run(
 def _event_run(
     system: System,
     drive: PyTree,
+    incoming: PyTree,
     start: RunState,
     record: Record,
     t1: Any,
@@ -147,6 +155,7 @@ def _event_run(
     return EventRun(
         system=system,
         drive=drive,
+        arrivals=arguments.unclocked_incoming(system, start.state, incoming),
         record=record,
         solver=solver,
         controller=controller,

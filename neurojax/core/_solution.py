@@ -33,14 +33,16 @@ class RunState(eqx.Module):
 class ClockSpikes(eqx.Module):
     """Spikes on the clock's grid, stored as bits: row n is step `first_step + n`.
 
-    A spike is stamped with the start of its step. `times`, `indices` and `of` need the values, so
-    they work outside jit; inside it, record "raster" or reduce with `SpikeCount`.
+    A spike is stamped with the start of its step, or with its end where `stamp` is 1. `times`,
+    `indices` and `of` need the values, so they work outside jit; inside it, record "raster" or
+    reduce with `SpikeCount`.
     """
 
     bits: UInt8[Array, "*batch steps bytes"]
     first_step: Any
     dt: float = eqx.field(static=True)
     shape: tuple[int, ...] = eqx.field(static=True)
+    stamp: int = eqx.field(static=True, default=0)
 
     def raster(self) -> Bool[np.ndarray, "..."]:
         """Every step's spikes."""
@@ -55,7 +57,7 @@ class ClockSpikes(eqx.Module):
     @property
     def times(self) -> np.ndarray:
         """Spike times (ms) in order, of all neurons."""
-        return (np.nonzero(self._flat())[0] + int(self.first_step)) * self.dt
+        return (np.nonzero(self._flat())[0] + int(self.first_step) + self.stamp) * self.dt
 
     @property
     def indices(self) -> np.ndarray:

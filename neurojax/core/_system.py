@@ -109,6 +109,11 @@ class SpikingSystem(System):
     refractory: AbstractVar[Array]
     surrogate: AbstractVar[Surrogate]
 
+    @property
+    def spike_stamp(self) -> int:
+        """The edge of its clock step that a spike is stamped with: 0 the start, 1 the end."""
+        return 0
+
     @abc.abstractmethod
     def spike_condition(self, state: PyTree) -> Float[Array, "*shape"]:
         """Crosses zero upward at a spike; one element for each neuron."""
@@ -121,11 +126,16 @@ class SpikingSystem(System):
         """The state in which exactly the neurons in `frozen` are refractory (event mode)."""
         return state
 
+    def receive(self, state: PyTree, incoming: PyTree) -> PyTree:
+        """The state after spikes have arrived, `incoming` their summed weight at each neuron."""
+        raise TypeError(f"incoming: {type(self).__name__} has no synapses for spikes to arrive at.")
+
     def jump(
         self, clock: Clock, state: PyTree, incoming: PyTree, key: PRNGKeyArray | None
     ) -> tuple[PyTree, PyTree]:
         spikes = spike(self.spike_condition(state), self.surrogate)
-        return self.reset(state, spikes), spikes
+        state = self.reset(state, spikes)
+        return state if incoming is None else self.receive(state, incoming), spikes
 
 
 class EnergySystem(System):

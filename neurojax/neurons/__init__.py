@@ -1,6 +1,9 @@
 """Point neurons."""
 
+from ._adex import AdEx as AdEx
+from ._adex import AdExState as AdExState
 from ._hodgkin_huxley import HodgkinHuxley as HodgkinHuxley
 from ._hodgkin_huxley import HodgkinHuxleyState as HodgkinHuxleyState
+from ._integrate_and_fire import IntegrateAndFire as IntegrateAndFire
 from ._lif import LIF as LIF
 from ._lif import LIFState as LIFState

@@ -1,22 +1,13 @@
-"""The leaky integrate-and-fire neuron."""
+"""Leaky integrate-and-fire neurons."""
 
 from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from ..core import (
-    Clock,
-    SpikingSystem,
-    Surrogate,
-    as_parameter,
-    non_negative,
-    positive,
-    superspike,
-    where_spiked,
-)
-from ._shape import common_shape
+from ..core import as_parameter, positive, where_spiked
+from ._integrate_and_fire import IntegrateAndFire
 
 
 class LIFState(NamedTuple):
@@ -27,35 +18,27 @@ class LIFState(NamedTuple):
 
 
 @final
-class LIF(SpikingSystem):
+class LIF(IntegrateAndFire):
     """Leaky integrate-and-fire: `tau_m dv/dt = v_rest − v + resistance · I`.
 
     A spike when `v > v_threshold`, then `v = v_reset`, held for `refractory` ms. `shape` is that of
     the population; parameters are scalars or arrays of it. tau_m and refractory in ms; v and
-    `resistance · I` in one unit of choice (mV, or 1 as in the default threshold). The drive is I.
-    ExponentialEuler integrates it exactly under a drive that is constant in a step.
+    `resistance · I` in one unit of choice (mV, or 1 as in the default threshold). The drive is I;
+    arriving spikes add to v. ExponentialEuler integrates it exactly under a drive that is constant
+    in a step.
 
     Raises `ValueError` for a tau_m that is not positive or a negative refractory period.
     Source: Lapicque 1907; Gerstner et al. 2014, Neuronal Dynamics, eqs. 1.5 and 1.10.
     """
 
-    shape: tuple[int, ...] = eqx.field(static=True, default=())
     tau_m: Array = eqx.field(converter=as_parameter, default=10.0)
     v_rest: Array = eqx.field(converter=as_parameter, default=0.0)
     v_threshold: Array = eqx.field(converter=as_parameter, default=1.0)
     v_reset: Array = eqx.field(converter=as_parameter, default=0.0)
     resistance: Array = eqx.field(converter=as_parameter, default=1.0)
-    refractory: Array = eqx.field(converter=as_parameter, default=0.0)
-    surrogate: Surrogate = eqx.field(static=True, default=superspike)
-
-    default_record = ("v", "spikes")
-
-    def __post_init__(self) -> None:
-        self.shape = common_shape(self)
 
     def __check_init__(self) -> None:
         positive("LIF", tau_m=self.tau_m)
-        non_negative("LIF", refractory=self.refractory)
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> LIFState:
         v = jnp.broadcast_to(self.v_rest, self.shape)
@@ -63,23 +46,10 @@ class LIF(SpikingSystem):
 
     def vector_field(self, t: Any, state: LIFState, drive: Any) -> LIFState:
         rate = (self.v_rest - state.v + self.resistance * drive) / self.tau_m
-        return state._replace(v=jnp.where(state.frozen > 0, 0.0, rate), frozen=None)
+        return state._replace(v=self.unless_refractory(state, rate), frozen=None)
 
-    def output(self, state: LIFState) -> Float[Array, "*shape"]:
-        return state.v
-
-    def spike_condition(self, state: LIFState) -> Float[Array, "*shape"]:
-        return jnp.where(state.frozen > 0, -1.0, state.v - self.v_threshold)
+    def distance(self, state: LIFState) -> Float[Array, "*shape"]:
+        return state.v - self.v_threshold
 
     def reset(self, state: LIFState, spikes: Float[Array, "*shape"]) -> LIFState:
         return state._replace(v=where_spiked(spikes, self.v_reset, state.v))
-
-    def freeze(self, state: LIFState, frozen: Bool[Array, "*shape"]) -> LIFState:
-        return state._replace(frozen=frozen.astype(jnp.int32))
-
-    def jump(
-        self, clock: Clock, state: LIFState, incoming: Any, key: PRNGKeyArray | None
-    ) -> tuple[LIFState, Float[Array, "*shape"]]:
-        state, spikes = super().jump(clock, state, incoming, key)
-        left = jnp.where(spikes > 0, clock.steps(self.refractory), state.frozen) - 1
-        return state._replace(frozen=jnp.maximum(left, 0)), spikes
