@@ -2,6 +2,8 @@
 
 from ._adex import AdEx as AdEx
 from ._adex import AdExState as AdExState
+from ._current_lif import CurrentLIF as CurrentLIF
+from ._current_lif import CurrentLIFState as CurrentLIFState
 from ._hodgkin_huxley import HodgkinHuxley as HodgkinHuxley
 from ._hodgkin_huxley import HodgkinHuxleyState as HodgkinHuxleyState
 from ._integrate_and_fire import IntegrateAndFire as IntegrateAndFire
