@@ -1,0 +1,224 @@
+"""A model as it is read: names looked up, dimensions checked, expressions put in order."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ._algebra import is_linear_and_coupled
+from ._check import Dimensions, is_condition, place_of, resolved
+from ._dimension import NONE, TIME, Dimension
+from ._expression import Binary, Expression, Name, names_in, substituted, walk
+from ._model import (
+    DIFFERENTIAL,
+    PARAMETER,
+    SUBEXPRESSION,
+    Equation,
+    Equations,
+    parse_equations,
+    parse_statements,
+)
+from ._parse import parse_expression
+from ._rewrite import noise_of, noises_in, sign_of
+from ._source import EquationError, Place, suggestion
+from ._system import FROZEN, Flowing, Model
+from ._values import Given
+from .units import scale
+
+
+class Reading:
+    """Reads a model in the order: equations, threshold, reset, refractoriness; then `model`."""
+
+    def __init__(self, model: str | Equations, values: Mapping[str, Given]) -> None:
+        equations = parse_equations(model) if isinstance(model, str) else model
+        self.equations, self.values = equations, values
+        self.lines = {line.name: line for line in equations.lines}
+        self.variables = [line.name for line in equations.of(DIFFERENTIAL)]
+        self.jumping: list[str] = []
+        self.parts: dict[str, Any] = {}
+        self._refuse_misplaced()
+        given = {name: line.dimension for name, line in self.lines.items()}
+        unsaid = {n: g.dimension for n, g in values.items() if n not in given}
+        self.dimensions = Dimensions(given | unsaid)
+        self.known = {*given, *unsaid}
+        self.expressions = {
+            line.name: self._checked(line) for line in equations.lines if line.expression
+        }
+        self.subexpressions = self._in_order()
+
+    def read_spike(self, threshold: str | None, reset: str | None, refractory: str | None) -> None:
+        """Threshold, reset and refractoriness, in which subexpressions are filled in."""
+        assignments = () if reset is None else list(self._assignments(reset))
+        self.parts["reset"] = tuple((name, self._filled(e)) for name, e in assignments)
+        if threshold is not None:
+            condition = self._resolved(parse_expression(threshold, "threshold"))
+            self.dimensions.condition(condition)
+            self.parts["threshold"] = sign_of(self._filled(condition))
+        if refractory is not None:
+            expression = self._resolved(parse_expression(refractory, "refractory"))
+            if is_condition(expression):
+                self.dimensions.condition(expression)
+                self.parts["refractory_while"] = self._filled(expression, may_use=("t",))
+            else:
+                self.dimensions.expect(expression, TIME, "a refractory period")
+                self.parts["refractory"] = self._filled(expression)
+
+    def model(self) -> Model:
+        """The checked model."""
+        subexpressions = {name: self.expressions[name] for name in self.subexpressions}
+        noisy = {n: e for n, e in subexpressions.items() if noises_in(self._expanded(e))}
+        flowing = tuple(self._flowing(line, noisy) for line in self.equations.of(DIFFERENTIAL))
+        self._refuse_common_noise(noisy)
+        kept = tuple((n, e) for n, e in subexpressions.items() if n not in noisy)
+        scales = {name: scale(self.dimension(name)) for name in self._valued()}
+        return Model(
+            flowing=flowing,
+            jumping=tuple(self.jumping),
+            subexpressions=kept,
+            inputs=self.inputs,
+            scales=tuple((name, by) for name, by in sorted(scales.items()) if by != 1),
+            linear=is_linear_and_coupled(flowing, dict(kept), self._constants()),
+            text=self.equations.source.text,
+            **self.parts,
+        )
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The declared parameters that have no value."""
+        return tuple(
+            line.name
+            for line in self.equations.of(PARAMETER)
+            if line.name not in self.values and line.name not in self.jumping
+        )
+
+    def dimension(self, name: str) -> Dimension:
+        """By all that was checked."""
+        return self.dimensions.of_name(name)
+
+    def check_shared(self, values: Mapping[str, Any]) -> None:
+        """Refuse an array for what all neurons share, and a shared rate of what they do not."""
+        for line in self.equations.lines:
+            if "shared" not in line.flags:
+                continue
+            if np.shape(values.get(line.name, 0.0)) != ():
+                raise ValueError(f"{line.name} is shared: give a number, not an array.")
+            used = set() if line.expression is None else names_in(self.expressions[line.name])
+            for name in sorted(used & self.lines.keys()):
+                if "shared" not in self.lines[name].flags:
+                    raise EquationError(f"{line.name} is shared, but {name} is not", line.at)
+
+    def _valued(self) -> set[str]:
+        return self.known - set(self.subexpressions)
+
+    def _constants(self) -> set[str]:
+        """The names whose values are the same at all times."""
+        return set(self.values) - set(self.jumping)
+
+    def _refuse_misplaced(self) -> None:
+        for line in self.equations.lines:
+            for flag in ("event-driven", "clock-driven"):
+                if flag in line.flags:
+                    raise EquationError(f"{flag} is for synapses, not for a neuron", line.at)
+            if line.name == FROZEN:
+                raise EquationError(f"{FROZEN} is the count of refractory steps", line.at)
+            if line.kind != PARAMETER and line.name in self.values:
+                where = "initial" if line.kind == DIFFERENTIAL else "nothing else"
+                raise ValueError(
+                    f"parameters[{line.name!r}]: {line.name} is given by an equation "
+                    f"(its start goes to `{where}`)."
+                )
+
+    def _resolved(self, expression: Expression) -> Expression:
+        return resolved(expression, self.known)
+
+    def _checked(self, line: Equation) -> Expression:
+        expression = self._resolved(line.expression)  # pyright: ignore[reportArgumentType]
+        self._refuse_unavailable(expression, ("dt",))
+        if line.kind == DIFFERENTIAL:
+            self.dimensions.expect(expression, line.dimension / TIME, f"d{line.name}/dt")
+        else:
+            self.dimensions.expect(expression, line.dimension, line.name)
+        return expression
+
+    def _in_order(self) -> list[str]:
+        """The subexpressions, each after those it uses."""
+        pending = {line.name: line for line in self.equations.of(SUBEXPRESSION)}
+        order: list[str] = []
+        while pending:
+            ready = [n for n in pending if not names_in(self.expressions[n]) & pending.keys()]
+            if not ready:
+                names = ", ".join(pending)
+                raise EquationError(
+                    f"{names} depend on each other", next(iter(pending.values())).at
+                )
+            order += ready
+            for name in ready:
+                del pending[name]
+        return order
+
+    def _expanded(self, expression: Expression) -> Expression:
+        """The expression with all subexpressions filled in."""
+        for name in reversed(self.subexpressions):
+            expression = substituted(expression, {name: self.expressions[name]})
+        return expression
+
+    def _filled(self, expression: Expression, may_use: tuple[str, ...] = ()) -> Expression:
+        """The expression expanded, for a place where neither time nor the drive is known."""
+        expanded = self._expanded(expression)
+        unavailable = {"t", "dt", *self.inputs, *noises_in(expanded)} - set(may_use)
+        self._refuse_unavailable(expanded, unavailable, place_of(expression))
+        return expanded
+
+    def _refuse_unavailable(
+        self, expression: Expression, names: Any, place: Place | None = None
+    ) -> None:
+        for node in walk(expression):
+            if isinstance(node, Name) and node.name in names:
+                at = place_of(node)
+                what = "an input, and not known" if node.name in self.inputs else "not known"
+                raise EquationError(f"{node.name} is {what} here", at)
+
+    def _assignments(self, reset: str) -> Any:
+        for statement in parse_statements(reset):
+            target, at = statement.target, statement.at
+            line = self.lines.get(target)
+            if line is None or line.kind == SUBEXPRESSION:
+                near = suggestion(target, self.variables)
+                raise EquationError(f"{target} is no variable that can be set{near}", at)
+            if "shared" in line.flags or "constant" in line.flags:
+                raise EquationError(f"{target} is {line.flags[0]} and cannot be set", at)
+            if target not in self.variables:
+                self.variables.append(target)
+                self.jumping.append(target)
+            expression = self._resolved(statement.expression)
+            operator = statement.operator[:-1]
+            due = NONE if operator in ("*", "/") else line.dimension
+            self.dimensions.expect(expression, due, target if operator in "+-" else "a factor")
+            if operator:
+                expression = Binary(operator, Name(target), expression)
+            yield target, expression
+
+    def _flowing(self, line: Equation, noisy: Mapping[str, Expression]) -> Flowing:
+        rate = self.expressions[line.name]
+        for name in reversed(list(noisy)):
+            rate = substituted(rate, {name: noisy[name]})
+        if len(noises_in(rate)) > 1:
+            raise EquationError(
+                "one equation takes one noise: sqrt(a**2 + b**2)*xi is that of a*xi_1 + b*xi_2",
+                line.at,
+            )
+        drift, noise = noise_of(rate)
+        freezes = "unless refractory" in line.flags
+        return Flowing(line.name, drift, noise, freezes, "shared" in line.flags)
+
+    def _refuse_common_noise(self, noisy: Mapping[str, Expression]) -> None:
+        owners: dict[str, str] = {}
+        for line in self.equations.of(DIFFERENTIAL):
+            for noise in noises_in(self._expanded(self.expressions[line.name])):
+                if noise in owners:
+                    raise EquationError(
+                        f"{noise} is in {owners[noise]} and {line.name}: noise that two equations "
+                        "share is not supported; give each its own, xi_1 and xi_2",
+                        line.at,
+                    )
+                owners[noise] = line.name

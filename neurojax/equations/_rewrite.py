@@ -1,0 +1,92 @@
+"""Expressions taken apart: a threshold's sign, and the noise in a rate."""
+
+from ._check import place_of
+from ._expression import Binary, Call, Expression, Name, Number, Unary, names_in
+from ._model import is_noise
+from ._source import EquationError
+
+# Added to the sign of `a >= b`, it leaves every number but zero as it is: the smallest normal one.
+TINY = 1.1754943508222875e-38
+ZERO = Number(0.0)
+
+
+def sign_of(condition: Expression) -> Expression:
+    """A number that is above zero where the condition holds, and rises through it where it begins
+    to: `a > b` by a − b, `and` by the minimum, `or` by the maximum, `not` by the opposite.
+
+    Raises `EquationError` for a condition without one, such as `a == b`.
+    """
+    match condition:
+        case Binary(">", left, right):
+            return Binary("-", left, right, at=condition.at)
+        case Binary("<", left, right):
+            return Binary("-", right, left, at=condition.at)
+        case Binary(">=", left, right):
+            return Binary("+", Binary("-", left, right), Number(TINY), at=condition.at)
+        case Binary("<=", left, right):
+            return sign_of(Binary(">=", right, left, at=condition.at))
+        case Binary("and", left, right):
+            return Call("minimum", (sign_of(left), sign_of(right)), at=condition.at)
+        case Binary("or", left, right):
+            return Call("maximum", (sign_of(left), sign_of(right)), at=condition.at)
+        case Unary("not", operand):
+            return sign_of(_opposite(operand))
+    raise EquationError(
+        "a threshold needs comparisons by > or <, that a value can cross", place_of(condition)
+    )
+
+
+def _opposite(condition: Expression) -> Expression:
+    other = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
+    match condition:
+        case Binary(operator, left, right) if operator in other:
+            return Binary(other[operator], left, right, at=condition.at)
+        case Binary("and" | "or" as operator, left, right):
+            swapped = "or" if operator == "and" else "and"
+            return Binary(swapped, _opposite(left), _opposite(right), at=condition.at)
+        case Unary("not", operand):
+            return operand
+    return condition
+
+
+def noises_in(expression: Expression) -> set[str]:
+    """The white noises that it uses."""
+    return {name for name in names_in(expression) if is_noise(name)}
+
+
+def noise_of(rate: Expression) -> tuple[Expression, Expression | None]:
+    """A rate as (drift, amplitude): `drift + amplitude · xi`, None without noise.
+
+    Raises `EquationError` where the rate is not linear in its noise.
+    """
+    if not noises_in(rate):
+        return rate, None
+    match rate:
+        case Name():
+            return ZERO, Number(1.0)
+        case Unary("-", operand):
+            drift, amplitude = noise_of(operand)
+            return (ZERO if drift == ZERO else Unary("-", drift)), amplitude
+        case Binary("+" | "-" as operator, left, right):
+            (a, n), (b, m) = noise_of(left), noise_of(right)
+            return _sum(operator, a, b), _sum(operator, n or ZERO, m or ZERO)
+        case Binary("*", left, right) if not (noises_in(left) and noises_in(right)):
+            (a, n), (b, m) = noise_of(left), noise_of(right)
+            return _scaled("*", a, b), _scaled("*", n or a, m or b)
+        case Binary("/", left, right) if not noises_in(right):
+            drift, amplitude = noise_of(left)
+            return _scaled("/", drift, right), _scaled("/", amplitude or ZERO, right)
+    raise EquationError("white noise can only be added, or multiplied by a factor", place_of(rate))
+
+
+def _sum(operator: str, a: Expression, b: Expression) -> Expression:
+    """`a ± b` without zeros; the sign of a noise alone does not matter, that of a drift does."""
+    if b == ZERO:
+        return a
+    if a == ZERO:
+        return b if operator == "+" else Unary("-", b)
+    return Binary(operator, a, b)
+
+
+def _scaled(operator: str, a: Expression, b: Expression) -> Expression:
+    return ZERO if ZERO in (a, b) else Binary(operator, a, b)
