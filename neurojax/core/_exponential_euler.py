@@ -23,11 +23,14 @@ def phi1(z: Float[Array, "..."]) -> Float[Array, "..."]:
     doublings = 4 if z.dtype == jnp.float32 else 6
     w = jnp.clip(z, -50, 20) / 2**doublings
     w2 = w * w
-    value = (1 + w2 / 42) / (1 - w / 2 + w2 * (3 / 28 - w / 84 + w2 / 1680))
+    # One division for both: a quarter of the time.
+    far = z < -50
+    above = jnp.where(far, -1, 1 + w2 / 42)
+    value = far_value = above / jnp.where(far, z, 1 - w / 2 + w2 * (3 / 28 - w / 84 + w2 / 1680))
     for _ in range(doublings):
         value = value * (1 + w / 2 * value)
         w = 2 * w
-    return jnp.where(z < -50, -1 / jnp.minimum(z, -1), value)
+    return jnp.where(far, far_value, value)
 
 
 @phi1.defjvp
@@ -72,6 +75,16 @@ def relaxed(y: PyTree, rates: list[tuple[Array, Array]], h: Array) -> PyTree:
     leaves, structure = jax.tree.flatten(y)
     pairs = zip(leaves, rates, strict=True)
     return structure.unflatten([leaf + h * phi1(h * a) * f for leaf, (f, a) in pairs])
+
+
+def _computed_once(x: Array) -> Array:
+    """x itself, divided by a one that the compiler cannot see.
+
+    XLA on a CPU computes multiplications and additions again in each kernel that needs them (here
+    the doublings of φ₁, for the state, the spikes and the reset), but a division once: this halves
+    the time of an adaptive exponential neuron.
+    """
+    return x / jax.lax.optimization_barrier(jnp.ones((), x.dtype))
 
 
 class ExponentialEuler(diffrax.AbstractItoSolver):
@@ -120,6 +133,7 @@ class ExponentialEuler(diffrax.AbstractItoSolver):
             slopes = jax.tree.unflatten(jax.tree.structure(y0), slopes)
             kick = term.vf_prod(t0, y0, args, term.contr(t0, t1))
             y1 = jax.tree.map(lambda y, a, k: y + jnp.sqrt(phi1(2 * h * a)) * k, y1, slopes, kick)
+        y1 = jax.tree.map(_computed_once, y1)
         return y1, None, {"y0": y0, "y1": y1}, None, diffrax.RESULTS.successful
 
     def func(self, terms: Any, t0: Any, y0: PyTree, args: PyTree) -> PyTree:

@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from ._system import System, Time
@@ -129,5 +130,19 @@ def emits(system: System) -> bool:
 
 
 def packed(spikes: Array) -> Array:
-    """Spikes as bits, eight neurons a byte."""
-    return jnp.packbits(spikes.reshape(-1) > 0)
+    """Spikes as bits: of eight equal parts of the population, part j is bit j of the bytes.
+
+    Neighbours are in neighbouring bytes, so that this is vector arithmetic.
+    """
+    flat = spikes.reshape(-1) > 0
+    parts = jnp.pad(flat, (0, -flat.size % 8)).reshape(8, -1).astype(jnp.uint8)
+    byte = parts[0]
+    for j in range(1, 8):
+        byte = byte | (parts[j] << j)
+    return byte
+
+
+def unpacked(bits: np.ndarray, neurons: int) -> np.ndarray:
+    """The spikes (False or True) that `packed` made `bits` of; leading axes are kept."""
+    parts = np.unpackbits(bits[..., None, :], axis=-2, count=None, bitorder="little")
+    return parts.reshape(*bits.shape[:-1], -1)[..., :neurons].astype(bool)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, UInt8
 
 from ._checks import is_known
 from ._plot import plot_run
+from ._recording import unpacked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,9 +47,8 @@ class ClockSpikes(eqx.Module):
 
     def raster(self) -> Bool[np.ndarray, "..."]:
         """Every step's spikes."""
-        bits = np.asarray(self.bits)
-        flat = np.unpackbits(bits, axis=-1, count=int(np.prod(self.shape, dtype=int)))
-        return flat.reshape(*bits.shape[:-1], *self.shape).astype(bool)
+        flat = unpacked(np.asarray(self.bits), int(np.prod(self.shape, dtype=int)))
+        return flat.reshape(*flat.shape[:-1], *self.shape)
 
     def counts(self) -> Int[np.ndarray, "..."]:
         """Spikes of each neuron."""

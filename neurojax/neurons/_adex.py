@@ -53,9 +53,9 @@ class AdEx(IntegrateAndFire):
 
     def vector_field(self, t: Any, state: AdExState, drive: Any) -> AdExState:
         v, w, _ = state
-        exponential = self.delta_T * upstroke((v - self.v_T) / self.delta_T)
-        rate = (self.g_leak * (self.E_leak - v + exponential) - w + drive) / self.C_m
-        adaptation = (self.a * (v - self.E_leak) - w) / self.tau_w
+        exponential = self.delta_T * upstroke((v - self.v_T) * (1 / self.delta_T))
+        rate = (self.g_leak * (self.E_leak - v + exponential) - w + drive) * (1 / self.C_m)
+        adaptation = (self.a * (v - self.E_leak) - w) * (1 / self.tau_w)
         return state._replace(v=self.unless_refractory(state, rate), w=adaptation, frozen=None)
 
     def distance(self, state: AdExState) -> Float[Array, "*shape"]:

@@ -45,7 +45,7 @@ class LIF(IntegrateAndFire):
         return LIFState(v, jnp.zeros(self.shape, jnp.int32))
 
     def vector_field(self, t: Any, state: LIFState, drive: Any) -> LIFState:
-        rate = (self.v_rest - state.v + self.resistance * drive) / self.tau_m
+        rate = (self.v_rest - state.v + self.resistance * drive) * (1 / self.tau_m)
         return state._replace(v=self.unless_refractory(state, rate), frozen=None)
 
     def distance(self, state: LIFState) -> Float[Array, "*shape"]:
