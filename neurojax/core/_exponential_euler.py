@@ -77,14 +77,20 @@ def relaxed(y: PyTree, rates: list[tuple[Array, Array]], h: Array) -> PyTree:
     return structure.unflatten([leaf + h * phi1(h * a) * f for leaf, (f, a) in pairs])
 
 
+@jax.custom_jvp
 def _computed_once(x: Array) -> Array:
-    """x itself, divided by a one that the compiler cannot see.
+    """x itself, divided by a one that the compiler does not see.
 
     XLA on a CPU computes multiplications and additions again in each kernel that needs them (here
     the doublings of φ₁, for the state, the spikes and the reset), but a division once: this halves
     the time of an adaptive exponential neuron.
     """
-    return x / jax.lax.optimization_barrier(jnp.ones((), x.dtype))
+    return x / jnp.where(jnp.isnan(x), x, 1)
+
+
+@_computed_once.defjvp
+def _computed_once_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    return _computed_once(*primals), tangents[0]
 
 
 class ExponentialEuler(diffrax.AbstractItoSolver):

@@ -18,8 +18,8 @@ STACKED_STATES_LIMIT = 2**22
 # dispatches each operation of each step, a microsecond and a hand-over between threads each. It
 # can be told that a loop is small: this halves the time of 1,000 Hodgkin-Huxley neurons, and the
 # processor's of 100,000. A native loop has one thread: on two cores it is as fast as two threads at
-# 4 MB of state, on more they win sooner. Loops of these operations are so compiled; matrix products,
-# calls to the host and loops within the loop cannot be.
+# 4 MB of state, on more they win sooner. Loops of these operations are so compiled; matrix
+# products, calls to the host and loops within the loop cannot be.
 NATIVE_STATE_LIMIT = 2**23 // (os.cpu_count() or 1)
 NATIVE_OPERATIONS = """
 abs add add_any and bitcast_convert_type broadcast_in_dim ceil clamp concatenate
