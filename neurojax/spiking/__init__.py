@@ -1,0 +1,7 @@
+"""Spiking layers, and their exact spikes."""
+
+from ._first_spikes import FirstSpikes as FirstSpikes
+from ._first_spikes import first_spikes as first_spikes
+from ._layer import Layer as Layer
+from ._spike_times import SpikeTimes as SpikeTimes
+from ._spike_times import spike_times as spike_times

@@ -1,0 +1,101 @@
+"""The first spike of each neuron, in closed form."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from ._closed_form import arriving, closed_form, in_order, offset, repeated
+from ._layer import Layer
+from ._membrane import Membrane, crossing, flow, peak, response
+
+
+class FirstSpikes(NamedTuple):
+    """`times` (ms) of the first spikes, `inf` for a neuron that is silent to the end; `peaks`, the
+    highest potentials until then, `v_threshold` for all that spiked."""
+
+    times: Float[Array, " neurons"]
+    peaks: Float[Array, " neurons"]
+
+
+def first_spikes(
+    layer: Layer, times: Float[Array, "*spikes inputs"], t1: float | int | Float[Array, ""]
+) -> FirstSpikes:
+    """Each neuron's first spike before `t1` (ms), of `CurrentLIF` neurons without recurrence that
+    start at rest: no solver, and no loop over spikes.
+
+    `times` (ms) are the inputs' spikes, in any order, one or several for each; `inf` is none. A
+    sample at a time: vmap for a batch. Every stretch between two arrivals is tested at its maximum,
+    so that no spike is missed, and crossings are exact to rounding.
+
+    Times and peaks have exact first derivatives to times, weights and the neurons' parameters, by
+    the implicit function and the envelope theorem. The time of a silent neuron has derivative zero;
+    its peak is what can be led to threshold.
+
+    Raises `TypeError` or `ValueError` for a layer that has no closed form or times that do not fit.
+    Source: Göltz et al. 2021, Nature Machine Intelligence 3, for learning by first spikes; there
+    the time constants are equal or one is twice the other, here they are any.
+    """
+    m, weights = closed_form(layer, times)
+    if layer.recurrent is not None:
+        raise ValueError("layer: first spikes have no closed form where neurons are recurrent.")
+    end = jnp.asarray(t1, times.dtype)
+    found = _search(*jax.lax.stop_gradient((m, weights, times, end)))
+    at = found.at + _moved(found, jnp.append(jnp.where(times < end, times, -1), end))
+
+    def brought(time: Array, weight: Float[Array, " neurons"]) -> Float[Array, " neurons"]:
+        came = time < at
+        since = jnp.where(came, at - time, 1)
+        return jnp.where(came, weight * response(since, m.tau_m, m.tau_syn), 0)
+
+    each = jax.vmap(jax.vmap(brought), in_axes=(0, None))
+    u = each(times.reshape(-1, weights.shape[0]), weights).sum((0, 1))
+    spike = found.at - offset(u - m.threshold) / found.slope
+    highest = jnp.where(found.spiked, m.threshold, u)
+    return FirstSpikes(jnp.where(found.spiked, spike, jnp.inf), layer.neuron.v_rest + highest)
+
+
+class _Found(NamedTuple):
+    """For each neuron: the time `at` of its first spike and how steep it is (per ms), or the time
+    of its maximum, which may be an `edge`: made by an arrival, or by the end."""
+
+    spiked: Bool[Array, " neurons"]
+    at: Float[Array, " neurons"]
+    slope: Float[Array, " neurons"]
+    edge: Bool[Array, " neurons"]
+
+
+def _search(m: Membrane, weights: Array, times: Array, end: Array) -> _Found:
+    """The stretch in which each neuron spikes first, or is highest; then the crossing in it."""
+    starts, places = in_order(times, end)
+    ends = jnp.append(starts[1:], end)
+
+    def stretch(state: tuple[Array, Array], arrival: tuple[Array, Array]):
+        (u, j), (length, jump) = state, arrival
+        j = j + jump
+        later = flow(m, u, j, length)
+        return later, (u, j, later[0])
+
+    rest = jnp.zeros_like(weights[0])
+    arrivals = (ends - starts, arriving(places, repeated(weights, times)))
+    _, (u, j, u_end) = jax.lax.scan(stretch, (rest, rest), arrivals)
+    highest = jax.vmap(lambda *s: peak(m, *s))(u, j, ends - starts, u_end)
+
+    above = highest.u > m.threshold
+    spiked = above.any(0)
+    which = jnp.where(spiked, above.argmax(0), highest.u.argmax(0))
+    u, j, highest = jax.tree.map(
+        lambda x: jnp.take_along_axis(x, which[None], 0)[0], (u, j, highest)
+    )
+    cross = crossing(m, u, j, highest)
+    edge = ~spiked & ~highest.inside
+    into = jnp.where(spiked, cross.after, highest.after)
+    at_edge = jnp.where(highest.after > 0, ends[which], starts[which])
+    return _Found(spiked, jnp.where(edge, at_edge, starts[which] + into), cross.slope, edge)
+
+
+def _moved(found: _Found, edges: Float[Array, " k+1"]) -> Float[Array, " neurons"]:
+    """Zero, with the derivative of the edge that a maximum is at (the mean, if there are more)."""
+    here = jax.vmap(lambda t: found.edge & (t == found.at))(edges).astype(edges.dtype)
+    return offset(edges) @ here / jnp.maximum(here.sum(0), 1)
