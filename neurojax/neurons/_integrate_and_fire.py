@@ -16,6 +16,7 @@ from ..core import (
     spike,
     superspike,
 )
+from ._escape_noise import EscapeNoise, drawn
 from ._shape import common_shape
 
 CONVENTIONS = ("brian2", "nest")
@@ -29,18 +30,22 @@ class IntegrateAndFire(SpikingSystem):
     subclass owes `distance` and `reset`, and holds v in its vector field by `unless_refractory`.
 
     `convention` is how a clock counts. "brian2": a spike when v is above threshold, stamped with
-    the start of its step, and frozen while t − t_spike < refractory. "nest": when v is at or above
-    threshold, arriving spikes included, stamped with the end of its step, and frozen for as many
-    whole steps after it as `refractory` has. By events there is no difference.
+    the start of its step, and frozen while t − t_spike < refractory; other spikes arrive between
+    threshold and reset. "nest": when v is at or above threshold, arriving spikes included, stamped
+    with the end of its step, and frozen for the whole steps after it that cover `refractory`. By
+    events there is no difference.
 
     Arriving spikes are weights in mV that v jumps by, unless refractory; neurons with synaptic
     currents or conductances override `receive`.
+
+    With `escape` a neuron spikes at random, near threshold; that needs a clock and a key.
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, default=())
     refractory: Array = eqx.field(converter=as_parameter, default=0.0, kw_only=True)
     convention: str = eqx.field(static=True, default="brian2", kw_only=True)
     surrogate: Surrogate = eqx.field(static=True, default=superspike, kw_only=True)
+    escape: EscapeNoise | None = eqx.field(default=None, kw_only=True)
 
     default_record = ("v", "spikes")
 
@@ -53,6 +58,16 @@ class IntegrateAndFire(SpikingSystem):
         if self.convention not in CONVENTIONS:
             known = " or ".join(repr(c) for c in CONVENTIONS)
             raise ValueError(f"{name}: convention must be {known}, got {self.convention!r}.")
+        if self.escape is not None:
+            for what, value in vars(self.escape).items():
+                if value.shape not in ((), self.shape):
+                    own = f"escape.{what} has shape {value.shape}"
+                    raise ValueError(f"{name}: {own}, the population {self.shape}.")
+
+    @property
+    def random(self) -> bool:
+        """Whether spikes are drawn, which needs a clock and a key."""
+        return self.escape is not None
 
     @abc.abstractmethod
     def distance(self, state: Any) -> Float[Array, "*shape"]:
@@ -72,6 +87,9 @@ class IntegrateAndFire(SpikingSystem):
         distance = self.distance(state)
         if self.convention == "nest":
             distance = jnp.where(distance == 0, jnp.finfo(distance.dtype).tiny, distance)
+        if self.random:
+            message = f"{type(self).__name__} spikes at random and needs a clock: give dt."
+            distance = eqx.error_if(distance, state.frozen >= 0, message)
         return jnp.where(state.frozen > 0, -1.0, distance)
 
     def freeze(self, state: Any, frozen: Bool[Array, "*shape"]) -> Any:
@@ -81,17 +99,29 @@ class IntegrateAndFire(SpikingSystem):
     def spike_stamp(self) -> int:
         return 1 if self.convention == "nest" else 0
 
+    def fire(self, clock: Clock, state: Any, key: PRNGKeyArray | None) -> Float[Array, "*shape"]:
+        """Who spikes at the end of a clock step: whoever is past threshold, or by chance."""
+        if self.escape is None:
+            return spike(self.spike_condition(state), self.surrogate)
+        expected = self.escape.expected(self.distance(state), clock.dt)
+        return drawn(self.unless_refractory(state, expected), self._key(key))
+
     def jump(
         self, clock: Clock, state: Any, incoming: Any, key: PRNGKeyArray | None
     ) -> tuple[Any, Float[Array, "*shape"]]:
         nest = self.convention == "nest"
         if nest and incoming is not None:
             state = self.receive(state, incoming)
-        spikes = spike(self.spike_condition(state), self.surrogate)
-        state = self.reset(state, spikes)
-        steps = clock.steps(self.refractory)
-        frozen = jnp.where(spikes > 0, steps + int(nest), state.frozen) - 1
-        state = state._replace(frozen=jnp.maximum(frozen, 0))
+        spikes = self.fire(clock, state, key)
+        # NEST's steps are rounded up, and counted from the next one on.
+        steps = 1 - clock.steps(-self.refractory) if nest else clock.steps(self.refractory)
+        state = state._replace(frozen=jnp.where(spikes > 0, steps, state.frozen))
         if incoming is not None and not nest:
             state = self.receive(state, incoming)
-        return state, spikes
+        state = self.reset(state, spikes)
+        return state._replace(frozen=jnp.maximum(state.frozen - 1, 0)), spikes
+
+    def _key(self, key: PRNGKeyArray | None) -> PRNGKeyArray:
+        if key is None:
+            raise ValueError(f"key: {type(self).__name__} spikes at random and needs a key.")
+        return key

@@ -2,12 +2,10 @@
 
 from typing import Any, NamedTuple, final
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from ..core import as_parameter, positive, where_spiked
-from ._integrate_and_fire import IntegrateAndFire
+from ._leaky import LeakyIntegrateAndFire
 
 
 class LIFState(NamedTuple):
@@ -18,7 +16,7 @@ class LIFState(NamedTuple):
 
 
 @final
-class LIF(IntegrateAndFire):
+class LIF(LeakyIntegrateAndFire):
     """Leaky integrate-and-fire: `tau_m dv/dt = v_rest − v + resistance · I`.
 
     A spike when `v > v_threshold`, then `v = v_reset`, held for `refractory` ms. `shape` is that of
@@ -31,25 +29,8 @@ class LIF(IntegrateAndFire):
     Source: Lapicque 1907; Gerstner et al. 2014, Neuronal Dynamics, eqs. 1.5 and 1.10.
     """
 
-    tau_m: Array = eqx.field(converter=as_parameter, default=10.0)
-    v_rest: Array = eqx.field(converter=as_parameter, default=0.0)
-    v_threshold: Array = eqx.field(converter=as_parameter, default=1.0)
-    v_reset: Array = eqx.field(converter=as_parameter, default=0.0)
-    resistance: Array = eqx.field(converter=as_parameter, default=1.0)
-
-    def __check_init__(self) -> None:
-        positive("LIF", tau_m=self.tau_m)
-
     def initial_state(self, key: PRNGKeyArray | None = None) -> LIFState:
-        v = jnp.broadcast_to(self.v_rest, self.shape)
-        return LIFState(v, jnp.zeros(self.shape, jnp.int32))
+        return LIFState(self.at_rest(), jnp.zeros(self.shape, jnp.int32))
 
     def vector_field(self, t: Any, state: LIFState, drive: Any) -> LIFState:
-        rate = (self.v_rest - state.v + self.resistance * drive) * (1 / self.tau_m)
-        return state._replace(v=self.unless_refractory(state, rate), frozen=None)
-
-    def distance(self, state: LIFState) -> Float[Array, "*shape"]:
-        return state.v - self.v_threshold
-
-    def reset(self, state: LIFState, spikes: Float[Array, "*shape"]) -> LIFState:
-        return state._replace(v=where_spiked(spikes, self.v_reset, state.v))
+        return state._replace(v=self.leak(state, drive), frozen=None)
