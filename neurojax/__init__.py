@@ -1,9 +1,11 @@
 """NeuroJAX: neurons, dendrites, spiking networks and predictive coding on JAX."""
 
 from . import core as core
+from . import equations as equations
 from . import learning as learning
 from . import neurons as neurons
 from . import predictive as predictive
+from . import spiking as spiking
 from .core import (
     Arrivals as Arrivals,
 )
@@ -76,6 +78,7 @@ from .core import (
 from .core import (
     units as units,
 )
+from .equations import from_equations as from_equations
 from .neurons import LIF as LIF
 from .neurons import AdEx as AdEx
 from .neurons import HodgkinHuxley as HodgkinHuxley
