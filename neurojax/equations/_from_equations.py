@@ -7,11 +7,9 @@ import numpy as np
 
 from ..core import Surrogate, is_known, superspike
 from ._model import Equations
-from ._reading import Reading
+from ._reading import REFRACTORY, Reading
 from ._system import EquationNeuron, EquationSystem
 from ._values import Given, as_given, check_dimension, common_shape, zero
-
-REFRACTORY = "refractory"
 
 
 def from_equations(

@@ -26,7 +26,8 @@ _ASSIGNMENT = re.compile(r"\s*(?P<target>\w+)\s*(?P<operator>\+=|-=|\*=|/=|=(?!=
 
 @dataclass(frozen=True)
 class Equation:
-    """One line: `kind` is "differential", "subexpression" or "parameter"."""
+    """One line: `kind` is "differential", "subexpression" or "parameter"; `unit` and `text` as they
+    were written."""
 
     kind: str
     name: str
@@ -34,6 +35,7 @@ class Equation:
     dimension: Dimension
     unit: str
     flags: tuple[str, ...]
+    text: str
     at: Place = field(compare=False, repr=False)
 
 
@@ -168,7 +170,8 @@ def _equation(
     flags = _flags(source, flagged, kind) if flagged else ()
     unit = _trimmed(source, text, colon + 1, flagged.start() if flagged else stop)
     dimension = unit_at(source, text, unit)
-    return Equation(kind, name, expression, dimension, unit.text, flags, at)
+    written = " ".join(text[start:stop].split())
+    return Equation(kind, name, expression, dimension, unit.text, flags, written, at)
 
 
 def _flags(source: Source, found: re.Match[str], kind: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """A model as it is read: names looked up, dimensions checked, expressions put in order."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,19 @@ from ._model import (
     SUBEXPRESSION,
     Equation,
     Equations,
+    Statement,
     parse_equations,
     parse_statements,
 )
 from ._parse import parse_expression
 from ._rewrite import noise_of, noises_in, sign_of
 from ._source import EquationError, Place, suggestion
-from ._system import FROZEN, Flowing, Model
+from ._system import FROZEN, Flowing, Model, Shown
 from ._values import Given
-from .units import scale
+from .units import scale, unit_name
+
+# The parameter that a refractory period becomes which is given as a value.
+REFRACTORY = "refractory"
 
 
 class Reading:
@@ -36,6 +41,7 @@ class Reading:
         self.variables = [line.name for line in equations.of(DIFFERENTIAL)]
         self.jumping: list[str] = []
         self.parts: dict[str, Any] = {}
+        self.shown: dict[str, Any] = {}
         self._refuse_misplaced()
         given = {name: line.dimension for name, line in self.lines.items()}
         unsaid = {n: g.dimension for n, g in values.items() if n not in given}
@@ -48,37 +54,49 @@ class Reading:
 
     def read_spike(self, threshold: str | None, reset: str | None, refractory: str | None) -> None:
         """Threshold, reset and refractoriness, in which subexpressions are filled in."""
-        assignments = () if reset is None else list(self._assignments(reset))
-        self.parts["reset"] = tuple((name, self._filled(e)) for name, e in assignments)
+        if reset is not None:
+            statements = [self._assignment(s) for s in parse_statements(reset)]
+            self.parts["reset"] = tuple((s.target, self._after(s)) for s in statements)
+            self.shown |= {"reset": tuple(statements), "reset_text": "; ".join(reset.split("\n"))}
         if threshold is not None:
             condition = self._resolved(parse_expression(threshold, "threshold"))
             self.dimensions.condition(condition)
             self.parts["threshold"] = sign_of(self._filled(condition))
+            self.shown |= {"threshold": condition, "threshold_text": threshold.strip()}
         if refractory is not None:
             expression = self._resolved(parse_expression(refractory, "refractory"))
             if is_condition(expression):
                 self.dimensions.condition(expression)
-                self.parts["refractory_while"] = self._filled(expression, may_use=("t",))
+                self.parts["refractory_while"] = self._filled(expression, ("t", "lastspike"))
             else:
                 self.dimensions.expect(expression, TIME, "a refractory period")
                 self.parts["refractory"] = self._filled(expression)
+            if refractory != REFRACTORY:
+                self.shown |= {"refractory": expression, "refractory_text": refractory.strip()}
 
     def model(self) -> Model:
         """The checked model."""
         subexpressions = {name: self.expressions[name] for name in self.subexpressions}
         noisy = {n: e for n, e in subexpressions.items() if noises_in(self._expanded(e))}
+        self._refuse_common_noise()
         flowing = tuple(self._flowing(line, noisy) for line in self.equations.of(DIFFERENTIAL))
-        self._refuse_common_noise(noisy)
         kept = tuple((n, e) for n, e in subexpressions.items() if n not in noisy)
-        scales = {name: scale(self.dimension(name)) for name in self._valued()}
+        valued = sorted(self.known - subexpressions.keys())
+        scales = {name: scale(self.dimension(name)) for name in valued}
+        lines = tuple(
+            replace(line, expression=self.expressions.get(line.name))
+            for line in self.equations.lines
+        )
+        units = tuple((name, unit_name(self.dimension(name))) for name in valued)
         return Model(
             flowing=flowing,
             jumping=tuple(self.jumping),
             subexpressions=kept,
             inputs=self.inputs,
-            scales=tuple((name, by) for name, by in sorted(scales.items()) if by != 1),
-            linear=is_linear_and_coupled(flowing, dict(kept), self._constants()),
-            text=self.equations.source.text,
+            scales=tuple((name, by) for name, by in scales.items() if by != 1),
+            linear=self._is_linear(flowing, kept),
+            shown=Shown(lines, units, **self.shown),
+            looks_back=any("lastspike" in names_in(e) for e in self._all()),
             **self.parts,
         )
 
@@ -107,20 +125,28 @@ class Reading:
                 if "shared" not in self.lines[name].flags:
                     raise EquationError(f"{line.name} is shared, but {name} is not", line.at)
 
-    def _valued(self) -> set[str]:
-        return self.known - set(self.subexpressions)
+    def _all(self) -> list[Expression]:
+        """The expressions that may look back to the last spike."""
+        ending = self.parts.get("refractory_while")
+        return [*self.expressions.values(), *([] if ending is None else [ending])]
 
-    def _constants(self) -> set[str]:
-        """The names whose values are the same at all times."""
-        return set(self.values) - set(self.jumping)
+    def _is_linear(
+        self, flowing: tuple[Flowing, ...], subexpressions: tuple[tuple[str, Expression], ...]
+    ) -> bool:
+        """Whether the exact propagator is for it."""
+        if any(variable.noise is not None or variable.shared for variable in flowing):
+            return False
+        rates = {variable.name: variable.rate for variable in flowing}
+        constants = self.values.keys() - set(self.jumping)
+        return is_linear_and_coupled(rates, subexpressions, constants)
 
     def _refuse_misplaced(self) -> None:
         for line in self.equations.lines:
-            for flag in ("event-driven", "clock-driven"):
+            for flag in ("event-driven", "clock-driven", "constant over dt"):
                 if flag in line.flags:
-                    raise EquationError(f"{flag} is for synapses, not for a neuron", line.at)
+                    raise EquationError(f"{flag!r} has no meaning in from_equations", line.at)
             if line.name == FROZEN:
-                raise EquationError(f"{FROZEN} is the count of refractory steps", line.at)
+                raise EquationError(f"{FROZEN} is the name of a part of the state", line.at)
             if line.kind != PARAMETER and line.name in self.values:
                 where = "initial" if line.kind == DIFFERENTIAL else "nothing else"
                 raise ValueError(
@@ -165,7 +191,7 @@ class Reading:
     def _filled(self, expression: Expression, may_use: tuple[str, ...] = ()) -> Expression:
         """The expression expanded, for a place where neither time nor the drive is known."""
         expanded = self._expanded(expression)
-        unavailable = {"t", "dt", *self.inputs, *noises_in(expanded)} - set(may_use)
+        unavailable = {"t", "dt", "lastspike", *self.inputs, *noises_in(expanded)} - set(may_use)
         self._refuse_unavailable(expanded, unavailable, place_of(expression))
         return expanded
 
@@ -178,25 +204,30 @@ class Reading:
                 what = "an input, and not known" if node.name in self.inputs else "not known"
                 raise EquationError(f"{node.name} is {what} here", at)
 
-    def _assignments(self, reset: str) -> Any:
-        for statement in parse_statements(reset):
-            target, at = statement.target, statement.at
-            line = self.lines.get(target)
-            if line is None or line.kind == SUBEXPRESSION:
-                near = suggestion(target, self.variables)
-                raise EquationError(f"{target} is no variable that can be set{near}", at)
-            if "shared" in line.flags or "constant" in line.flags:
-                raise EquationError(f"{target} is {line.flags[0]} and cannot be set", at)
-            if target not in self.variables:
-                self.variables.append(target)
-                self.jumping.append(target)
-            expression = self._resolved(statement.expression)
-            operator = statement.operator[:-1]
-            due = NONE if operator in ("*", "/") else line.dimension
-            self.dimensions.expect(expression, due, target if operator in "+-" else "a factor")
-            if operator:
-                expression = Binary(operator, Name(target), expression)
-            yield target, expression
+    def _assignment(self, statement: Statement) -> Statement:
+        """The statement checked; what it sets, and no equation moves, is a variable that jumps."""
+        target, at = statement.target, statement.at
+        line = self.lines.get(target)
+        if line is None or line.kind == SUBEXPRESSION:
+            near = suggestion(target, self.variables)
+            raise EquationError(f"{target} is no variable that can be set{near}", at)
+        if "shared" in line.flags or "constant" in line.flags:
+            raise EquationError(f"{target} is {line.flags[0]} and cannot be set", at)
+        if target not in self.variables:
+            self.variables.append(target)
+            self.jumping.append(target)
+        expression = self._resolved(statement.expression)
+        if statement.operator in ("*=", "/="):
+            self.dimensions.expect(expression, NONE, "a factor")
+        else:
+            self.dimensions.expect(expression, line.dimension, target)
+        return replace(statement, expression=expression)
+
+    def _after(self, statement: Statement) -> Expression:
+        """The target's value after the statement."""
+        value = self._filled(statement.expression)
+        operator = statement.operator[:-1]
+        return Binary(operator, Name(statement.target), value) if operator else value
 
     def _flowing(self, line: Equation, noisy: Mapping[str, Expression]) -> Flowing:
         rate = self.expressions[line.name]
@@ -211,7 +242,7 @@ class Reading:
         freezes = "unless refractory" in line.flags
         return Flowing(line.name, drift, noise, freezes, "shared" in line.flags)
 
-    def _refuse_common_noise(self, noisy: Mapping[str, Expression]) -> None:
+    def _refuse_common_noise(self) -> None:
         owners: dict[str, str] = {}
         for line in self.equations.of(DIFFERENTIAL):
             for noise in noises_in(self._expanded(self.expressions[line.name])):

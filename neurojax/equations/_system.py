@@ -18,12 +18,15 @@ from ..core import (
     superspike,
     where_spiked,
 )
-from ._expression import Expression, evaluate
+from ..core._exact_linear import ExactLinear
+from ._expression import Expression, evaluate, names_in
+from ._model import Equation, Statement
+from ._print import as_latex_block, as_text
 
 FROZEN = "frozen"
-SINCE = "since_spike"
-# Before the first spike (ms): longer ago than any model looks back.
-LONG_AGO = 1e7
+LAST = "lastspike"
+# Before the first spike (ms), as in Brian2: longer ago than any model looks back.
+LONG_AGO = -1e7
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,20 @@ class Flowing:
     noise: Expression | None
     freezes: bool
     shared: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What of a model is printed: all as it was written, names looked up; and units of values."""
+
+    equations: tuple[Equation, ...]
+    units: tuple[tuple[str, str], ...]
+    threshold: Expression | None = None
+    reset: tuple[Statement, ...] = ()
+    refractory: Expression | None = None
+    threshold_text: str = ""
+    reset_text: str = ""
+    refractory_text: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,12 +69,12 @@ class Model:
     inputs: tuple[str, ...]
     scales: tuple[tuple[str, float], ...]
     linear: bool
+    shown: Shown
     threshold: Expression | None = None
     reset: tuple[tuple[str, Expression], ...] = ()
     refractory: Expression | None = None
     refractory_while: Expression | None = None
     looks_back: bool = False
-    text: str = ""
 
     @property
     def can_freeze(self) -> bool:
@@ -115,12 +132,17 @@ class EquationSystem(System):
 
     @property
     def default_solver(self) -> diffrax.AbstractSolver:
-        return ExponentialEuler()
+        return ExactLinear() if self.model.linear else ExponentialEuler()
+
+    def __repr__(self) -> str:
+        return as_text(self)
+
+    def _repr_latex_(self) -> str:
+        return as_latex_block(self)
 
     def _values(self, state: Mapping[str, Array], t: Any, drive: Any) -> dict[str, Any]:
         """Everything that a rate may use, in the coherent system."""
-        values = self._held(state) | {"t": t} | self._inputs(drive)
-        values = self._coherent(values)
+        values = self._coherent(self._held(state) | {"t": t} | self._inputs(drive))
         for name, expression in self.model.subexpressions:
             values[name] = evaluate(expression, values)
         return values
@@ -128,7 +150,7 @@ class EquationSystem(System):
     def _held(self, state: Mapping[str, Array]) -> dict[str, Any]:
         """Parameters and state, and what the last spike left."""
         values: dict[str, Any] = self.parameters | dict(state)
-        frozen = values.pop(FROZEN, None)
+        frozen = values.get(FROZEN)
         values["not_refractory"] = True if frozen is None else frozen <= 0
         return values
 
@@ -175,6 +197,8 @@ class EquationNeuron(EquationSystem, SpikingSystem):
         state = super().initial_state(key)
         if self.model.can_freeze:
             state[FROZEN] = jnp.zeros(self.shape, jnp.int32)
+        if self.model.looks_back:
+            state[LAST] = jnp.full(self.shape, LONG_AGO)
         return state
 
     def spike_condition(self, state: dict[str, Array]) -> Float[Array, "*shape"]:
@@ -200,26 +224,39 @@ class EquationNeuron(EquationSystem, SpikingSystem):
     ) -> tuple[dict[str, Array], Float[Array, "*shape"]]:
         before = state
         state, spikes = super().jump(clock, state, incoming, key)
+        if self.model.looks_back:
+            state = state | {LAST: jnp.where(spikes > 0, clock.t, state[LAST])}
+        if self.model.can_freeze:
+            state = state | {FROZEN: self._frozen_after(clock, before[FROZEN], state, spikes)}
+        return state, spikes
+
+    def _frozen_after(
+        self, clock: Clock, frozen: Array, state: dict[str, Array], spikes: Array
+    ) -> Array:
+        """The count of refractory steps in the next step: the period is that after the reset."""
         values = self._coherent(self._held(state))
         if self.model.refractory is not None:
-            duration = jnp.asarray(evaluate(self.model.refractory, values))
-            left = jnp.where(spikes > 0, clock.steps(duration), before[FROZEN]) - 1
-            state = state | {FROZEN: jnp.maximum(left, 0)}
-        elif self.model.refractory_while is not None:
-            values["t"] = clock.t + clock.dt
-            holds = evaluate(self.model.refractory_while, values)
-            begun = (spikes > 0) | (before[FROZEN] > 0)
-            state = state | {FROZEN: (begun & holds).astype(jnp.int32)}
-        return state, spikes
+            steps = clock.steps(jnp.asarray(evaluate(self.model.refractory, values)))
+            return jnp.maximum(jnp.where(spikes > 0, steps, frozen) - 1, 0)
+        values["t"] = Clock(clock.step + 1, clock.dt).t
+        holds = evaluate(self.model.refractory_while, values)  # pyright: ignore[reportArgumentType]
+        return (((spikes > 0) | (frozen > 0)) & holds).astype(jnp.int32)
 
     @property
     def refractory(self) -> Float[Array, "..."]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """How long a neuron is refractory after a spike (ms), where that is one time."""
+        """How long a neuron is refractory after a spike (ms), in a run by events.
+
+        Raises `TypeError` for a model that such a run cannot do.
+        """
+        if self.model.looks_back:
+            raise TypeError("lastspike is known on a clock alone: give dt.")
         if not self.model.can_freeze:
             return jnp.zeros(())
-        if self.model.refractory is None:
-            raise TypeError("a refractory period that ends by a condition needs a clock: give dt.")
-        return jnp.asarray(evaluate(self.model.refractory, self._coherent(dict(self.parameters))))
+        period = self.model.refractory
+        if period is None or not names_in(period) <= self.parameters.keys():
+            text = self.model.shown.refractory_text
+            raise TypeError(f"refractory={text!r} depends on the state: it needs a clock, give dt.")
+        return jnp.asarray(evaluate(period, self._coherent(dict(self.parameters))))
 
 
 def _array(value: Any, like: Array) -> Array:

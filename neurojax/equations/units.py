@@ -17,7 +17,17 @@ from typing import Any, NamedTuple
 
 import pint
 
-from ._dimension import CAPACITANCE, CONDUCTANCE, CURRENT, LENGTH, TIME, VOLTAGE, Dimension, product
+from ._dimension import (
+    CAPACITANCE,
+    CONDUCTANCE,
+    CURRENT,
+    LENGTH,
+    TIME,
+    VOLTAGE,
+    Dimension,
+    is_determined,
+    product,
+)
 
 registry: Any = pint.get_application_registry()
 
@@ -64,6 +74,22 @@ _SCALES = {
     VOLTAGE / CURRENT * LENGTH: 1e-2,  # Ω·cm
     TIME**-1: 1e-3,  # Hz
 }
+_UNIT_NAMES = {
+    TIME: "ms",
+    VOLTAGE: "mV",
+    CURRENT: "nA",
+    LENGTH: "µm",
+    CONDUCTANCE: "µS",
+    CAPACITANCE: "nF",
+    VOLTAGE / CURRENT: "MΩ",
+    CURRENT * TIME: "pC",
+    Dimension.of({"substance": 1, "length": -3}): "mM",
+    CONDUCTANCE / LENGTH**2: "mS/cm²",
+    CAPACITANCE / LENGTH**2: "µF/cm²",
+    CURRENT / LENGTH**2: "µA/cm²",
+    VOLTAGE / CURRENT * LENGTH: "Ω·cm",
+    TIME**-1: "Hz",
+}
 
 
 class Unit(NamedTuple):
@@ -76,6 +102,13 @@ class Unit(NamedTuple):
 def scale(dimension: Dimension) -> float:
     """NeuroJAX's unit of this dimension, in the coherent system."""
     return _SCALES.get(dimension, 1.0)
+
+
+def unit_name(dimension: Dimension) -> str:
+    """NeuroJAX's unit of this dimension as it is written behind a number; nothing if unknown."""
+    if not dimension.powers or not is_determined(dimension):
+        return ""
+    return " " + _UNIT_NAMES.get(dimension, f"(ms, mV, nA, µm, mM; {dimension})")
 
 
 @functools.cache
