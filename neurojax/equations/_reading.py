@@ -21,7 +21,7 @@ from ._model import (
     parse_statements,
 )
 from ._parse import parse_expression
-from ._rewrite import noise_of, noises_in, sign_of
+from ._rewrite import by_reciprocals, noise_of, noises_in, sign_of
 from ._source import EquationError, Place, suggestion
 from ._system import FROZEN, Flowing, Model, Shown
 from ._values import Given
@@ -80,7 +80,10 @@ class Reading:
         noisy = {n: e for n, e in subexpressions.items() if noises_in(self._expanded(e))}
         self._refuse_common_noise()
         flowing = tuple(self._flowing(line, noisy) for line in self.equations.of(DIFFERENTIAL))
-        kept = tuple((n, e) for n, e in subexpressions.items() if n not in noisy)
+        constants = self._constants()
+        kept = tuple(
+            (n, by_reciprocals(e, constants)) for n, e in subexpressions.items() if n not in noisy
+        )
         valued = sorted(self.known - subexpressions.keys())
         scales = {name: scale(self.dimension(name)) for name in valued}
         lines = tuple(
@@ -137,8 +140,15 @@ class Reading:
         if any(variable.noise is not None or variable.shared for variable in flowing):
             return False
         rates = {variable.name: variable.rate for variable in flowing}
+        return is_linear_and_coupled(rates, subexpressions, self._constants())
+
+    def _constants(self) -> set[str]:
+        """The names whose values are the same at all times, subexpressions of such ones included."""
         constants = self.values.keys() - set(self.jumping)
-        return is_linear_and_coupled(rates, subexpressions, constants)
+        for name in self.subexpressions:
+            if names_in(self.expressions[name]) <= constants:
+                constants |= {name}
+        return constants
 
     def _refuse_misplaced(self) -> None:
         for line in self.equations.lines:
@@ -238,9 +248,15 @@ class Reading:
                 "one equation takes one noise: sqrt(a**2 + b**2)*xi is that of a*xi_1 + b*xi_2",
                 line.at,
             )
+        constants = self._constants()
         drift, noise = noise_of(rate)
-        freezes = "unless refractory" in line.flags
-        return Flowing(line.name, drift, noise, freezes, "shared" in line.flags)
+        return Flowing(
+            name=line.name,
+            rate=by_reciprocals(drift, constants),
+            noise=None if noise is None else by_reciprocals(noise, constants),
+            freezes="unless refractory" in line.flags,
+            shared="shared" in line.flags,
+        )
 
     def _refuse_common_noise(self) -> None:
         owners: dict[str, str] = {}

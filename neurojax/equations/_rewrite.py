@@ -1,7 +1,9 @@
 """Expressions taken apart: a threshold's sign, and the noise in a rate."""
 
+from collections.abc import Set
+
 from ._check import place_of
-from ._expression import Binary, Call, Expression, Name, Number, Unary, names_in
+from ._expression import Binary, Call, Expression, Name, Number, Unary, names_in, rewritten
 from ._model import is_noise
 from ._source import EquationError
 
@@ -77,6 +79,20 @@ def noise_of(rate: Expression) -> tuple[Expression, Expression | None]:
             drift, amplitude = noise_of(left)
             return _scaled("/", drift, right), _scaled("/", amplitude or ZERO, right)
     raise EquationError("white noise can only be added, or multiplied by a factor", place_of(rate))
+
+
+def by_reciprocals(expression: Expression, constants: Set[str]) -> Expression:
+    """The expression with what varies multiplied by 1/c, instead of divided by a constant c: that
+    is computed once, and the division not in each step."""
+
+    def rule(node: Expression) -> Expression | None:
+        match node:
+            case Binary("/", left, right):
+                if names_in(right) <= constants and not names_in(left) <= constants:
+                    return Binary("*", left, Binary("/", Number(1.0), right), at=node.at)
+        return None
+
+    return rewritten(expression, rule)
 
 
 def _sum(operator: str, a: Expression, b: Expression) -> Expression:
