@@ -1,0 +1,70 @@
+"""PoissonInput: many independent trains to each neuron, as numbers drawn in each step."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+
+from ._group import BrianObject, Group
+from ._inputs import PoissonInputs
+from ._quantity import DimensionMismatchError, coherent, dimension
+
+
+class PoissonInput(BrianObject):
+    """`N` independent Poisson trains of `rate` to each neuron of `target`; each spike adds `weight`
+    (a value, or text) to its variable `target_var`."""
+
+    kind = "poissoninput"
+
+    def __init__(
+        self,
+        target: Group,
+        target_var: str,
+        N: int,
+        rate: Any,
+        weight: Any,
+        when: str = "synapses",
+        order: int = 0,
+    ) -> None:
+        super().__init__(None, order)
+        self.target, self.target_var, self.N, self.weight = target, target_var, int(N), weight
+        self.variable = target.variable(target_var)
+        plain, dim = coherent(rate)
+        if dim != dimension("hertz") or plain.ndim or plain < 0:
+            raise DimensionMismatchError(f"PoissonInput: rate must be a rate, got {rate}.")
+        self.rate = float(plain)
+        if not isinstance(weight, str) and coherent(weight)[1] != self.variable.dim:
+            raise DimensionMismatchError(
+                f"PoissonInput: the weight {weight} has not the unit {self.variable.unit} of "
+                f"{target_var}."
+            )
+
+    @property
+    def needs(self) -> tuple[BrianObject, ...]:
+        return (self.target.root,)
+
+    def written(self, namespace: Mapping[str, Any]) -> set[tuple[str, str]]:
+        """The variable that it adds to."""
+        return {(self.target.root.name, self.target_var)}
+
+    def action(self, namespace: Mapping[str, Any]) -> PoissonInputs:
+        """What it does in a step."""
+        target = self.target
+        names = target.root.names(namespace)
+        text = self.weight
+        if not isinstance(text, str):
+            text = "weight_of_the_input"
+            names.namespace = {text: self.weight}
+        weight = names.expression(text, self.variable.dim, "weight")
+        constants = {n: jnp.asarray(v, jnp.result_type(float)) for n, v in names.constants.items()}
+        return PoissonInputs(
+            name=self.name,
+            order=self.order,
+            part=target.root.name,
+            target=self.target_var,
+            span=(target.start, target.start + target.N),
+            weight=weight,
+            constants=constants,
+            count=jnp.asarray(self.N, jnp.result_type(float)),
+            probability=jnp.asarray(self.rate * target.dt_ms, jnp.result_type(float)),
+        )
