@@ -3,11 +3,13 @@
 import math
 from typing import Any, NamedTuple, final
 
+import diffrax
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..core import as_parameter, positive
+from ..core._exact_linear import ExactLinear
 from ._leaky import LeakyIntegrateAndFire
 
 
@@ -37,6 +39,10 @@ class CurrentLIF(LeakyIntegrateAndFire):
 
     def __check_init__(self) -> None:
         positive("CurrentLIF", tau_syn=self.tau_syn)
+
+    @property
+    def default_solver(self) -> diffrax.AbstractSolver:
+        return ExactLinear()
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> CurrentLIFState:
         v = self.at_rest()
@@ -77,6 +83,10 @@ class AlphaLIF(LeakyIntegrateAndFire):
 
     def __check_init__(self) -> None:
         positive("AlphaLIF", tau_syn=self.tau_syn)
+
+    @property
+    def default_solver(self) -> diffrax.AbstractSolver:
+        return ExactLinear()
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> AlphaLIFState:
         v = self.at_rest()

@@ -117,7 +117,8 @@ class GLIF(IntegrateAndFire):
     def reset(self, state: GLIFState, spikes: Float[Array, "*shape"]) -> GLIFState:
         v = self.E_leak + self.reset_fraction * (state.v - self.E_leak) + self.reset_add
         theta_s = state.theta_s * jnp.exp(-self.threshold_decay * self.refractory)
-        decayed = state.asc * jnp.exp(-self._rows(self.asc_decay) * self.refractory)
+        pause = jnp.broadcast_to(self.refractory, self.shape)[None]
+        decayed = state.asc * jnp.exp(-self._rows(self.asc_decay) * pause)
         asc = self._rows(self.asc_add) + self._rows(self.asc_fraction) * decayed
         return state._replace(
             v=where_spiked(spikes, v, state.v),
