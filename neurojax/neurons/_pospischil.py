@@ -26,9 +26,9 @@ class Pospischil(ConductanceBased):
 
     Source: Pospischil et al. 2008, Biol. Cybern. 99, 427–441, sec. 2.2; the cells' parameters and
     the time constant of u are those of the authors' program (ModelDB, accession 123623):
-    `τ_u = (30.8 + (211.4 + exp((v + v_x + 113.2)/5)) / (1 + exp((v + v_x + 84)/3.2))) / 3.7`. As
-    the paper prints it, with 30.8 over the denominator too, u would follow v at once where the
-    membrane is depolarised.
+    `τ_u = (30.8 + (211.4 + exp((v + v_x + 113.2)/5)) / (1 + exp((v + v_x + 84)/3.2))) / 3^1.2`. As
+    the paper prints it, with 30.8 over the denominator too (and 3.7 for 3^1.2), u would follow v at
+    once where the membrane is depolarised.
     """
 
     g_Na: Array = eqx.field(converter=as_parameter, default=50.0)
@@ -118,5 +118,5 @@ def _r(v: Array) -> tuple[Array, Array]:
 
 def _u(v: Array) -> tuple[Array, Array]:
     falling = jax.nn.sigmoid((-84 - v) / 3.2)
-    tau = (30.8 + (211.4 + jnp.exp((v + 113.2) / 5)) * falling) / 3.7
+    tau = (30.8 + (211.4 + jnp.exp((v + 113.2) / 5)) * falling) / 3**1.2
     return opening_and_closing(jax.nn.sigmoid((-81 - v) / 4), tau)
