@@ -29,10 +29,11 @@ class Monitor(BrianObject):
         return (self.source.root,)
 
     def snapshot(self) -> Any:
-        return {k: v for k, v in vars(self).items() if isinstance(v, np.ndarray | dict)}
+        kept = {k: v for k, v in vars(self).items() if isinstance(v, np.ndarray | dict)}
+        return {k: v.copy() for k, v in kept.items()}
 
     def restore(self, kept: Any) -> None:
-        vars(self).update(kept)
+        vars(self).update({k: v.copy() for k, v in kept.items()})
 
     @property
     def t(self) -> Any:

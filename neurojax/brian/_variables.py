@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from ..equations import Dimension, Expression, evaluate
+from ..equations import FUNCTIONS, Dimension, Expression, evaluate
 from ._code import Names
 from ._frame import caller_names
-from ._parts import as_float
 from ._quantity import DimensionMismatchError, coherent, from_coherent, si
 
 if TYPE_CHECKING:
     from ._group import Group
+
+# Between runs numpy computes: JAX would compile each operation for each shape.
+IN_NUMPY = {
+    name: getattr(np, name)
+    for name in FUNCTIONS
+    if name not in ("exprel", "int") and hasattr(np, name)
+} | {"int": lambda x: np.trunc(x) if np.asarray(x).dtype != bool else np.asarray(x, float)}
 
 STORED, SUBEXPRESSION, FIXED = "stored", "subexpression", "fixed"
 
@@ -36,24 +42,24 @@ class HostScope:
 
     def __getitem__(self, name: str) -> Any:
         if name in self.names.constants:
-            return as_float(self.names.constants[name])
+            return self.names.constants[name]
         if name == "t":
-            return as_float(self.group.time)
+            return self.group.time
         if name == "dt":
-            return as_float(self.group.dt_ms)
+            return self.group.dt_ms
         variable = self.group.variable(name)
         if variable.kind == SUBEXPRESSION:
             return self.value(variable.expression, variable.dim, name)
         stored = self.group.stored(name)
-        return as_float(stored if np.ndim(stored) == 0 else stored[self.index])
+        return np.asarray(stored if np.ndim(stored) == 0 else stored[self.index], float)
 
     def value(self, text: Any, due: Dimension | None, what: str) -> Any:
         """The value of an expression of this dimension; None is due for a condition."""
         expression = self.names.expression(text, due, what, draws=True)
         n = len(self.index)
-        functions: dict[str, Any] = {
-            "rand": lambda: as_float(np.random.rand(n)),
-            "randn": lambda: as_float(np.random.randn(n)),
+        functions: dict[str, Any] = IN_NUMPY | {
+            "rand": lambda: np.random.rand(n),
+            "randn": lambda: np.random.randn(n),
         }
         dt = self.group.dt_ms
         functions |= {name: f.on_clock(dt) for name, f in self.names.functions.items()}
