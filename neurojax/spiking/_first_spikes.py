@@ -40,7 +40,16 @@ def first_spikes(
     m, weights = closed_form(layer, times)
     if layer.recurrent is not None:
         raise ValueError("layer: first spikes have no closed form where neurons are recurrent.")
-    end = jnp.asarray(t1, times.dtype)
+    spiked, at, u = _first(m, weights, times, jnp.asarray(t1, times.dtype))
+    neuron = layer.neuron
+    return FirstSpikes(
+        jnp.where(spiked, at, jnp.inf), jnp.where(spiked, neuron.v_threshold, neuron.v_rest + u)
+    )
+
+
+@jax.jit
+def _first(m: Membrane, weights: Array, times: Array, end: Array) -> tuple[Array, Array, Array]:
+    """Which neurons spike, when, and how far above rest they are then or at their highest."""
     found = _search(*jax.lax.stop_gradient((m, weights, times, end)))
     at = found.at + _moved(found, jnp.append(jnp.where(times < end, times, -1), end))
 
@@ -51,9 +60,7 @@ def first_spikes(
 
     each = jax.vmap(jax.vmap(brought), in_axes=(0, None))
     u = each(times.reshape(-1, weights.shape[0]), weights).sum((0, 1))
-    spike = found.at - offset(u - m.threshold) / found.slope
-    highest = jnp.where(found.spiked, m.threshold, u)
-    return FirstSpikes(jnp.where(found.spiked, spike, jnp.inf), layer.neuron.v_rest + highest)
+    return found.spiked, found.at - offset(u - m.threshold) / found.slope, u
 
 
 class _Found(NamedTuple):
@@ -82,7 +89,7 @@ def _search(m: Membrane, weights: Array, times: Array, end: Array) -> _Found:
     _, (u, j, u_end) = jax.lax.scan(stretch, (rest, rest), arrivals)
     highest = jax.vmap(lambda *s: peak(m, *s))(u, j, ends - starts, u_end)
 
-    above = highest.u > m.threshold
+    above = highest.u > jnp.broadcast_to(m.threshold, u.shape)
     spiked = above.any(0)
     which = jnp.where(spiked, above.argmax(0), highest.u.argmax(0))
     u, j, highest = jax.tree.map(
@@ -95,7 +102,7 @@ def _search(m: Membrane, weights: Array, times: Array, end: Array) -> _Found:
     return _Found(spiked, jnp.where(edge, at_edge, starts[which] + into), cross.slope, edge)
 
 
-def _moved(found: _Found, edges: Float[Array, " k+1"]) -> Float[Array, " neurons"]:
+def _moved(found: _Found, edges: Float[Array, " edges"]) -> Float[Array, " neurons"]:
     """Zero, with the derivative of the edge that a maximum is at (the mean, if there are more)."""
     here = jax.vmap(lambda t: found.edge & (t == found.at))(edges).astype(edges.dtype)
     return offset(edges) @ here / jnp.maximum(here.sum(0), 1)

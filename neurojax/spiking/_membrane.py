@@ -8,6 +8,7 @@ crossing of a threshold above rest can neither miss it nor step over it.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -84,17 +85,19 @@ def crossing(m: Membrane, u: Array, j: Array, highest: Peak) -> Crossing:
     peak. Where the curve is concave its slope at the crossing is at least that of the chord to the
     peak; for a spike so near to vanishing that rounding hides its slope, the chord stands for it.
     """
-    crosses = highest.u > m.threshold
-    after = highest.after
-    for _ in range(REFINEMENTS):
+    tiny = jnp.finfo(highest.after.dtype).tiny
+
+    def refined(_: Array, after: Array) -> Array:
         past, slope, bend = _derivatives(m, u, j, after)
         root = jnp.sqrt(jnp.maximum(slope**2 - 2 * past * bend, 0))
-        step = 2 * past / jnp.maximum(slope + root, jnp.finfo(slope.dtype).tiny)
-        after = jnp.clip(after - step, 0, highest.after)
+        step = 2 * past / jnp.maximum(slope + root, tiny)
+        return jnp.clip(after - step, 0, highest.after)
+
+    after = jax.lax.fori_loop(0, REFINEMENTS, refined, highest.after)
     _, slope, _ = _derivatives(m, u, j, after)
-    left = jnp.maximum(highest.after - after, jnp.finfo(after.dtype).tiny)
-    slope = jnp.maximum(slope, (highest.u - m.threshold) / left)
-    return Crossing(crosses, after, jnp.where(crosses, slope, 1))
+    chord = (highest.u - m.threshold) / jnp.maximum(highest.after - after, tiny)
+    crosses = highest.u > m.threshold
+    return Crossing(crosses, after, jnp.where(crosses, jnp.maximum(slope, chord), 1))
 
 
 def _derivatives(m: Membrane, u: Array, j: Array, s: Array) -> tuple[Array, Array, Array]:

@@ -6,6 +6,7 @@ an offset that is zero in value, and has the derivative. So the loop ends with i
 no search is differentiated.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -50,32 +51,38 @@ def spike_times(
     if max_spikes < 1:
         raise ValueError(f"max_spikes must be at least 1, got {max_spikes}.")
     m, weights = closed_form(layer, times)
+    recurrent = layer.recurrent
+    if recurrent is not None:
+        recurrent = scaled(recurrent, layer.neuron.resistance)
+    found = _spikes(m, weights, recurrent, times, jnp.asarray(t1, times.dtype), max_spikes)
+    if is_known(found.complete) and not bool(jnp.all(found.complete)):
+        raise RuntimeError(f"spike_times: there were more than max_spikes={max_spikes} spikes.")
+    return found
+
+
+@partial(jax.jit, static_argnames="most")
+def _spikes(
+    m: Membrane, weights: Array, recurrent: Array | None, times: Array, end: Array, most: int
+) -> SpikeTimes:
+    """Neuron by neuron where they are not recurrent: each has a clock of its own then."""
     m = jax.tree.map(lambda x: jnp.broadcast_to(x, weights.shape[1:]), m)
-    end = jnp.asarray(t1, times.dtype)
     ordered, places = in_order(times, end)
     ordered = jax.lax.stop_gradient(jnp.append(ordered, end))
     weights = repeated(weights, times)
     moments = offset(jnp.where(times < end, times, 0).reshape(-1, 1)) * weights
     weights, moments = arriving(places, weights), arriving(places, moments)
 
-    def run(m: Membrane, weights: Array, moments: Array, recurrent: Array | None) -> SpikeTimes:
-        events, complete = _search(
-            ordered, *jax.lax.stop_gradient((m, weights, recurrent)), max_spikes
-        )
+    def run(m: Membrane, weights: Array, moments: Array) -> SpikeTimes:
+        fixed = jax.lax.stop_gradient((m, weights, recurrent))
+        events, complete = _search(ordered, *fixed, most)
         spikes = _course(m, weights, moments, recurrent, events)
-        return SpikeTimes(jnp.sort(spikes, axis=0)[:max_spikes], complete)
+        return SpikeTimes(jnp.sort(spikes, axis=0)[:most], complete)
 
-    if layer.recurrent is None:
-        alone = jax.tree.map(lambda x: x[:, None], m)
-        found = jax.vmap(run, in_axes=(0, 1, 1, None))(
-            alone, weights[..., None], moments[..., None], None
-        )
-        found = SpikeTimes(found.times[..., 0].T, found.complete.all())
-    else:
-        found = run(m, weights, moments, scaled(layer.recurrent, layer.neuron.resistance))
-    if is_known(found.complete) and not bool(found.complete):
-        raise RuntimeError(f"spike_times: there were more than max_spikes={max_spikes} spikes.")
-    return found
+    if recurrent is not None:
+        return run(m, weights, moments)
+    alone = jax.tree.map(lambda x: x[..., None], (m, weights, moments))
+    found = jax.vmap(run, in_axes=(0, 1, 1))(*alone)
+    return SpikeTimes(found.times[..., 0].T, found.complete.all())
 
 
 class _Events(NamedTuple):
@@ -101,7 +108,7 @@ class _Searching(NamedTuple):
 
 
 def _search(
-    arrivals: Float[Array, " k+1"],
+    arrivals: Float[Array, " arrivals"],
     m: Membrane,
     weights: Float[Array, "k neurons"],
     recurrent: Float[Array, "neurons neurons"] | None,
