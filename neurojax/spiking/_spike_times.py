@@ -116,7 +116,7 @@ def _search(
 ) -> tuple[_Events, Bool[Array, ""]]:
     """A layer's events by one clock, and whether they are all; the last arrival is the end."""
     last = arrivals.size - 1
-    length, end = last + most, arrivals[last]
+    length, end = arrivals.size + most, arrivals[last]
     rest = jnp.zeros_like(m.reset)
 
     def step(s: _Searching) -> _Searching:
