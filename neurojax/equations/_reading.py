@@ -143,7 +143,7 @@ class Reading:
         return is_linear_and_coupled(rates, subexpressions, self._constants())
 
     def _constants(self) -> set[str]:
-        """The names whose values are the same at all times, subexpressions of such ones included."""
+        """Names, of subexpressions too, whose values are the same at all times."""
         constants = self.values.keys() - set(self.jumping)
         for name in self.subexpressions:
             if names_in(self.expressions[name]) <= constants:

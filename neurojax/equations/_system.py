@@ -105,22 +105,20 @@ class EquationSystem(System):
             for name, value in self.initial.items()
         }
 
-    def vector_field(self, t: Any, state: dict[str, Array], drive: Any) -> dict[str, Array | None]:
+    def vector_field(self, t: Any, state: dict[str, Array], drive: Any) -> dict[str, Any]:
         values = self._values(state, t, drive)
-        rates: dict[str, Array | None] = dict.fromkeys(state)
+        rates: dict[str, Any] = dict.fromkeys(state)
         for variable in self.model.flowing:
             rate = self._unscaled(variable.name, evaluate(variable.rate, values))
             rates[variable.name] = self._unless_frozen(variable, state, rate)
         return rates
 
-    def diffusion(
-        self, t: Any, state: dict[str, Array], drive: Any
-    ) -> dict[str, Array | None] | None:
+    def diffusion(self, t: Any, state: dict[str, Array], drive: Any) -> dict[str, Any] | None:
         noisy = [variable for variable in self.model.flowing if variable.noise is not None]
         if not noisy:
             return None
         values = self._values(state, t, drive)
-        amplitudes: dict[str, Array | None] = dict.fromkeys(state)
+        amplitudes: dict[str, Any] = dict.fromkeys(state)
         for variable in noisy:
             amplitude = self._unscaled(variable.name, evaluate(variable.noise, values))  # pyright: ignore[reportArgumentType]
             amplitudes[variable.name] = self._unless_frozen(variable, state, amplitude)

@@ -27,6 +27,8 @@ def as_given(argument: str, name: str, value: Any) -> Given:
     if isinstance(value, pint.Unit):
         value = 1 * value
     try:
+        if isinstance(value, str):
+            raise TypeError("text")
         if not isinstance(value, pint.Quantity):
             return Given(as_parameter(value), None)
         unit = as_unit(value.units)

@@ -1,6 +1,6 @@
 """The exact propagator: closed forms, matrix exponentials, refractory neurons, gradients."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import diffrax
 import jax
@@ -14,10 +14,10 @@ from neurojax.core._exact_linear import ExactLinear, phi1_of_matrix
 
 
 class Cascade(NamedTuple):
-    v: jax.Array
-    g: jax.Array
-    x: jax.Array
-    frozen: jax.Array
+    v: Any
+    g: Any
+    x: Any
+    frozen: Any
 
 
 class Coupled(nj.System):

@@ -1,5 +1,7 @@
 """Dimensions and units: what is checked when the text is read, and what values are worth."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pint
@@ -60,7 +62,7 @@ def test_dimensions_that_do_not_match_are_both_named(text, column, problem):
     ],
 )
 def test_threshold_reset_and_refractoriness_are_checked_too(argument, text, problem):
-    rest = {"threshold": "v > 10*mV"} | {argument: text}
+    rest: dict[str, Any] = {"threshold": "v > 10*mV"} | {argument: text}
     given = {"g": 10 * nS, "E": -70 * mV, "C": 100 * pF}
     with pytest.raises(EquationError, match=f"(?s){problem}"):
         from_equations(MEMBRANE, parameters=given, **rest)
