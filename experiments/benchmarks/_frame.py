@@ -42,7 +42,9 @@ class Case:
     """A claim: the median time of `ours` is at most `target` times that of `theirs`.
 
     `measures` is what our side and theirs are asked for. `time` is what is compared: the time of
-    the process's threads summed (cpu) or that of the clock (wall).
+    the process's threads summed (cpu) or that of the clock (wall). `rounds` bounds the samples of
+    a long case. `agreement` bounds the mean difference between what the sides computed, by the
+    name of the result: a case whose sides differ more has failed.
     """
 
     name: str
@@ -52,10 +54,12 @@ class Case:
     target: float
     measures: tuple[str, str] = ("run", "run")
     time: Time = "cpu"
+    rounds: int | None = None
+    agreement: tuple[tuple[str, float], ...] = ()
 
 
 class WorkerError(RuntimeError):
-    """A worker ended or took too long; the message is the last line it left on stderr."""
+    """A worker ended, took too long or computed something else; the message says which."""
 
 
 class _Running:
@@ -64,6 +68,7 @@ class _Running:
     def __init__(self, worker: Worker, measure: str):
         self.measure = measure
         self.about: dict[str, Any] = {}
+        self.results: dict[str, list[float]] = {}
         self.samples: list[dict[str, float]] = []
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "PYTHON"))}
         if worker.peer is None:
@@ -93,7 +98,8 @@ class _Running:
 
     def prepare(self) -> None:
         """Wait until the worker has built what it times, then warm it up."""
-        self.about = self._answer()["about"]
+        answer = self._answer()
+        self.about, self.results = answer["about"], answer.get("results", {})
         self.sample()
         self.samples.clear()
 
@@ -148,13 +154,15 @@ def run(case: Case, rounds: int) -> Line:
     for worker in (*case.ours, *case.theirs):
         if worker.peer is not None and _venvs.interpreter(worker.peer) is None:
             return {**line, "status": "absent", "set_up": _venvs.how_to_set_up(worker.peer)}
+    rounds = min(rounds, case.rounds or rounds)
     try:
         ours, theirs = _measured(case, rounds)
+        differences = _differences(case, [*ours, *theirs])
     except WorkerError as error:
         return {**line, "status": "failed", "error": str(error)}
     a, b = (min(worker.median(case.time) for worker in side) for side in (ours, theirs))
     line |= {"ours": a, "theirs": b, "ratio": a / b, "holds": a / b <= case.target}
-    line |= {"rounds": rounds, **_details("ours", ours, case.time)}
+    line |= {"rounds": rounds, **differences, **_details("ours", ours, case.time)}
     return line | _details("theirs", theirs, case.time)
 
 
@@ -173,6 +181,20 @@ def _measured(case: Case, rounds: int) -> tuple[list[_Running], list[_Running]]:
                 worker.sample()
     ours, theirs = sides
     return ours, theirs
+
+
+def _differences(case: Case, workers: list[_Running]) -> Line:
+    """How far the workers' results differ from those of the first, the mean and the most."""
+    first, *others = workers
+    line = {}
+    for name, bound in case.agreement:
+        pairs = [(first.results[name], other.results[name]) for other in others]
+        apart = [[abs(a - b) for a, b in zip(*pair, strict=True)] for pair in pairs]
+        mean = max(sum(each) / len(each) for each in apart)
+        if not mean <= bound:
+            raise WorkerError(f"the sides' {name} differ by {mean:.3g} in the mean")
+        line[f"{name}_differ"] = {"mean": mean, "most": max(map(max, apart)), "bound": bound}
+    return line
 
 
 def _details(side: str, workers: list[_Running], compared: Time) -> Line:

@@ -109,6 +109,36 @@ def test_a_worker_times_its_calls_and_keeps_stdout_for_answers(tmp_path):
     assert 0 < line["theirs"] < 1
 
 
+def test_a_worker_may_time_itself(tmp_path):
+    (tmp_path / "child.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(_frame.WORKERS)!r})\n"
+        "from serve import Timed, serve\nserve({'run': lambda: Timed(cpu=7.0, wall=9.0)})\n"
+    )
+    line = _frame.run(case(Worker(tmp_path / "child.py")), rounds=2)
+    assert (line["theirs_cpu"], line["theirs_wall"]) == (7.0, 9.0)
+
+
+def results(tmp_path, name: str, spikes: list[int]) -> Worker:
+    (tmp_path / name).write_text(
+        f"import sys\nsys.path.insert(0, {str(_frame.WORKERS)!r})\n"
+        f"from serve import serve\nserve({{'run': lambda: None}}, results={{'spikes': {spikes}}})\n"
+    )
+    return Worker(tmp_path / name)
+
+
+@pytest.mark.parametrize(("bound", "status"), [(0.5, "measured"), (0.4, "failed")])
+def test_sides_that_computed_something_else_fail(tmp_path, bound, status):
+    ours, theirs = results(tmp_path, "a.py", [3, 5]), results(tmp_path, "b.py", [3, 6])
+    claim = case(theirs, ours=(ours,), target=1e9, rounds=1, agreement=(("spikes", bound),))
+    line = _frame.run(claim, rounds=5)
+    assert line["status"] == status
+    if status == "measured":
+        assert line["spikes_differ"] == {"mean": 0.5, "most": 1, "bound": 0.5}
+        assert line["rounds"] == 1
+    else:
+        assert line["error"] == "the sides' spikes differ by 0.5 in the mean"
+
+
 def test_a_run_writes_lines_and_a_figure_and_fails_only_on_a_crash(tmp_path, capsys):
     absent = Worker("hh_neuron.py", peer="no-such-peer")
     cases = [case(), case(name="lost", target=0.1), case(absent, name="absent")]
@@ -128,7 +158,7 @@ def test_a_run_writes_lines_and_a_figure_and_fails_only_on_a_crash(tmp_path, cap
     ("argv", "said"),
     [
         (["no-such-room"], "no-such-room"),
-        ([], "name a room (core)"),
+        ([], "name a room (core, neurons)"),
         (["core", "--case", "no-such-case"], "no-such-case"),
         (["core", "--rounds", "0"], "'0' is not a whole number above 0"),
     ],

@@ -8,13 +8,24 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 SAMPLE_SECONDS = 0.2
 """A short call is repeated until a sample takes about this, well above the scheduler's grain."""
+LONG_SECONDS = 2.0
+"""A call of this or more needs no second one to be warm."""
 
 _answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
+
+
+class Timed(NamedTuple):
+    """Seconds of the part that counts: a measure returns it that works in a child process, or
+    prepares each of its calls."""
+
+    cpu: float
+    wall: float
 
 
 def _answer(record: dict) -> None:
@@ -23,26 +34,41 @@ def _answer(record: dict) -> None:
 
 def _seconds(call: Callable[[], object], number: int = 1) -> dict[str, float]:
     """CPU time (over all threads of the process) and wall time of one call, in seconds."""
+    told = []
     wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(number):
-        call()
+        returned = call()
+        if isinstance(returned, Timed):
+            told.append(returned)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    if told:
+        cpu, wall = map(sum, zip(*told, strict=True))
     return {"cpu": cpu / number, "wall": wall / number}
 
 
-def serve(measures: dict[str, Callable[[], object]], **about: object) -> None:
+def serve(
+    measures: dict[str, Callable[[], object]],
+    results: dict[str, Sequence[float]] | None = None,
+    **about: object,
+) -> None:
     """Say that this side is ready, then time `measures` as asked until stdin ends.
 
     A measure is a function of no arguments that returns when its work is done. The first time it
-    is asked for it runs twice beforehand: once to compile and warm up, once to see how often a
-    sample must repeat it. `about` (versions, spike counts, bytes) is reported with the results.
+    is asked for it runs beforehand to compile and warm up, and to see how often a sample must
+    repeat it. `about` (versions, spike counts, bytes) is reported with the results; of `results`
+    (what was computed, by name) only how far the sides differ.
     """
-    _answer({"about": about})
+    _answer({"about": about, "results": results or {}})
     numbers: dict[str, int] = {}
     for line in sys.stdin:
         name = line.strip()
         call = measures[name]
         if name not in numbers:
-            _seconds(call)
-            numbers[name] = max(1, round(SAMPLE_SECONDS / _seconds(call)["wall"]))
+            first = _seconds(call)
+            if first["wall"] < LONG_SECONDS:
+                first = _seconds(call)
+            numbers[name] = max(1, round(SAMPLE_SECONDS / first["wall"]))
+            if numbers[name] == 1:
+                _answer(first)
+                continue
         _answer(_seconds(call, numbers[name]))
