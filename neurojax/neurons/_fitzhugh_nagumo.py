@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple, final
 
+import diffrax
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
@@ -49,3 +50,8 @@ class FitzHughNagumo(ThresholdCrossing):
         v, w, _ = state
         recovery = (v + self.a - self.b * w) / self.tau
         return state._replace(v=v - v * v * v / 3 - w + drive, w=recovery, above=None)
+
+    @property
+    def default_solver(self) -> diffrax.Heun:
+        """Of second order: it is smooth, and not stiff."""
+        return diffrax.Heun()

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple, final
 
+import diffrax
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
@@ -55,3 +56,8 @@ class HindmarshRose(ThresholdCrossing):
             z=self.r * (self.s * (v - self.v_rest) - z),
             above=None,
         )
+
+    @property
+    def default_solver(self) -> diffrax.Heun:
+        """Of second order: it is smooth, and not stiff."""
+        return diffrax.Heun()
