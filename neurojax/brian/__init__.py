@@ -6,29 +6,41 @@ docs/brian.md has what agrees with Brian2, and to what error. What is not suppor
 name, when it is used.
 """
 
-from . import _unsupported
-from ._clock import defaultclock
-from ._group import Subgroup, start_scope
-from ._monitors import PopulationRateMonitor, SpikeMonitor, StateMonitor
-from ._names import array_names, unit_names
-from ._network import MagicError, Network, collect, magic_network, restore, run, seed, store
-from ._neurons import Equations, NeuronGroup, PoissonGroup, SpikeGeneratorGroup
-from ._poisson_input import PoissonInput
-from ._quantity import (
-    DimensionMismatchError,
-    Quantity,
-    get_dimensions,
-    have_same_dimensions,
-    is_dimensionless,
-)
-from ._synapses import Synapses
-from ._timed_array import TimedArray
+from typing import Any
 
-_OWN = {
-    name: value
-    for name, value in globals().items()
-    if not name.startswith("_") and name not in ("array_names", "unit_names")
-}
+from . import _names, _unsupported
+from ._clock import defaultclock as defaultclock
+from ._group import Subgroup as Subgroup
+from ._group import start_scope as start_scope
+from ._model import Equations as Equations
+from ._monitors import PopulationRateMonitor as PopulationRateMonitor
+from ._monitors import SpikeMonitor as SpikeMonitor
+from ._monitors import StateMonitor as StateMonitor
+from ._network import MagicError as MagicError
+from ._network import Network as Network
+from ._network import collect as collect
+from ._network import magic_network as magic_network
+from ._network import restore as restore
+from ._network import run as run
+from ._network import seed as seed
+from ._network import store as store
+from ._neurons import NeuronGroup as NeuronGroup
+from ._poisson_input import PoissonInput as PoissonInput
+from ._quantity import DimensionMismatchError as DimensionMismatchError
+from ._quantity import Quantity as Quantity
+from ._quantity import get_dimensions as get_dimensions
+from ._quantity import have_same_dimensions as have_same_dimensions
+from ._quantity import is_dimensionless as is_dimensionless
+from ._sources import PoissonGroup as PoissonGroup
+from ._sources import SpikeGeneratorGroup as SpikeGeneratorGroup
+from ._synapses import Synapses as Synapses
+from ._timed_array import TimedArray as TimedArray
+
+_OWN = {name: value for name, value in globals().items() if not name.startswith("_")}
 _REFUSED = {n: _unsupported.Refused(n, why) for n, why in _unsupported.INSTEAD.items()}
-globals().update(array_names() | _REFUSED | unit_names() | _OWN)
+globals().update(_names.array_names() | _REFUSED | _names.unit_names() | _OWN)
 __all__ = [name for name in globals() if not name.startswith("_")]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"neurojax.brian has no {name!r}, neither its own nor refused by name.")

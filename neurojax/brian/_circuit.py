@@ -5,7 +5,6 @@ from typing import Any
 import diffrax
 import equinox as eqx
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Bool, PRNGKeyArray
 
 from ..core import Clock, System
@@ -38,6 +37,7 @@ class Circuit(System):
     actions: tuple[Pathway | PoissonInputs, ...]
     start: States
     order: tuple[str, ...] = eqx.field(static=True)
+    dt: float = eqx.field(static=True)
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> States:
         return self.start
@@ -69,8 +69,6 @@ class Circuit(System):
             value = jnp.broadcast_to(as_float(scope.value(noise)), state[variable].shape)
             found[variable] = part.held(value, variable, state)
         return found
-
-    dt: float = eqx.field(static=True)
 
     @property
     def solvers(self) -> tuple[tuple[str, diffrax.AbstractSolver], ...]:
@@ -177,8 +175,3 @@ class Observed(eqx.Module):
         n = self.circuit.parts[self.name].n
         whole = jnp.broadcast_to(value, (n,))
         return whole if self.indices is None else whole[self.indices]
-
-
-def new_key(key: PRNGKeyArray, times: int) -> PRNGKeyArray:
-    """The key after `times` fresh starts."""
-    return jr.fold_in(key, times)

@@ -42,7 +42,7 @@ def as_ms(argument: str, time: Any) -> float:
 def same_clock(owner: str, dt: Any, clock: Any = None) -> None:
     """Refuse a clock of an object's own."""
     own = as_ms(f"{owner}: dt", dt) if dt is not None else defaultclock.step_ms
-    if clock is not None and clock is not defaultclock or own != defaultclock.step_ms:
+    if (clock is not None and clock is not defaultclock) or own != defaultclock.step_ms:
         raise NotImplementedError(
             f"{owner}: a clock of its own (dt, clock) is not supported; set defaultclock.dt."
         )

@@ -1,4 +1,4 @@
-"""Text of a script's equations and statements: names looked up in a namespace, dimensions checked."""
+"""Text of a script's equations and statements: names looked up, dimensions checked."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ from ..equations import (
     rewritten,
 )
 from ..equations.units import lookup
-from ._quantity import NONE, TIME, DimensionMismatchError, coherent
+from ._quantity import NONE, DimensionMismatchError, coherent
 from ._timed_array import TimedArray
 
 DRAWS = ("rand", "randn")
@@ -177,6 +177,3 @@ def _as_name(node: Expression) -> Name | None:
 def _as_mismatch(error: EquationError) -> Exception:
     is_mismatch = "dimensions do not match" in error.problem
     return DimensionMismatchError(str(error)) if is_mismatch else error
-
-
-VARIABLES_OF_ALL = {"t": TIME, "dt": TIME}

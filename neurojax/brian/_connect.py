@@ -48,7 +48,7 @@ def by_arrays(sizes: tuple[int, int], i: Any, j: Any, p: Any) -> Pairs:
     for name, index, size in (("i", i, sizes[0]), ("j", j, sizes[1])):
         if not np.issubdtype(index.dtype, np.integer):
             raise TypeError(f"connect: {name} must be whole numbers, got {index}.")
-        if index.size and not (0 <= index.min() and index.max() < size):
+        if index.size and not (index.min() >= 0 and index.max() < size):
             raise IndexError(f"connect: {name} must be from 0 to {size - 1}, got {index}.")
     try:
         i, j = np.broadcast_arrays(np.atleast_1d(i), np.atleast_1d(j))

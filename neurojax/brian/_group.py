@@ -11,6 +11,7 @@ from ._clock import defaultclock
 from ._code import Names
 from ._frame import caller_names
 from ._quantity import NONE, TIME
+from ._unsupported import METHODS_INSTEAD, refuse
 from ._variables import FIXED, STORED, HostScope, Variable, VariableView, plain_value
 
 _counts: Counter[str] = Counter()
@@ -109,7 +110,7 @@ class Group(BrianObject):
         if isinstance(item, str):
             scope = HostScope(self, self.names(namespace()), np.arange(self.N))
             return np.flatnonzero(np.broadcast_to(scope.value(item, None, "an index"), self.N))
-        return np.arange(self.N)[item]
+        return np.asarray(np.arange(self.N)[item])
 
     def put(self, name: str, item: Any, value: Any, si_values: bool = False) -> None:
         """Set a variable's elements."""
@@ -144,6 +145,8 @@ class Group(BrianObject):
             return self.view(name[:-1], True)
         if name.startswith("_") or not variables:
             raise AttributeError(name)
+        if name in METHODS_INSTEAD:
+            refuse(f"{self.kind}.{name}", METHODS_INSTEAD[name])
         known = ", ".join(variables)
         raise AttributeError(f"{self.name} has no variable {name!r}; it has {known}.")
 

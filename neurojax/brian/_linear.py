@@ -45,7 +45,7 @@ def _summed(operator: str, a: dict | None, b: dict | None) -> dict | None:
     return total
 
 
-def _scaled(terms: dict | None, by) -> dict | None:  # noqa: ANN001
+def _scaled(terms: dict | None, by) -> dict | None:
     return None if terms is None else {name: by(term) for name, term in terms.items()}
 
 

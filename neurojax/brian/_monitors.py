@@ -7,7 +7,7 @@ import numpy as np
 
 from ._clock import as_ms, defaultclock
 from ._group import BrianObject, Group
-from ._neurons import HERTZ, SpikingGroup
+from ._neurons import SpikingGroup
 from ._parts import AT_SPIKE
 from ._quantity import from_coherent, quantity
 from ._unsupported import refuse
@@ -294,6 +294,3 @@ def refuse_silent(source: Any, what: str) -> None:
     root = source.root if isinstance(source, Group) else source
     if not isinstance(root, SpikingGroup) or not root.has_threshold:
         raise TypeError(f"{what} needs a group that spikes (with a threshold), got {root!r}.")
-
-
-__all__ = ["HERTZ", "PopulationRateMonitor", "SpikeMonitor", "StateMonitor"]

@@ -1,4 +1,4 @@
-"""The names beside its own that `from neurojax.brian import *` gives: units, and pylab's or numpy's."""
+"""The names beside its own that the package gives: units, and pylab's or numpy's."""
 
 import importlib
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 from ..equations import units as pint_units
 from ..equations.units import lookup
-from ._quantity import Quantity, checked, coherent, from_coherent
+from ._quantity import DimensionMismatchError, Quantity, coherent, from_coherent
 from ._unsupported import Refused
 
 _PREFIXES = ("", "f", "p", "n", "u", "m", "c", "k", "M", "G")
@@ -55,6 +55,6 @@ def arange(*limits: Any, **options: Any) -> Any:
     plain = [coherent(limit) for limit in limits]
     dims = {dim for value, dim in plain if np.any(value != 0)}
     if len(dims) > 1:
-        return checked(lambda: limits[0] + limits[1])  # which says what does not match
+        raise DimensionMismatchError(f"arange: the units of {limits} do not match.")
     values = np.arange(*(value[()] for value, _ in plain), **options)
     return from_coherent(values, dims.pop()) if dims else values

@@ -12,7 +12,7 @@ from ..core import RunState, simulate
 from ._circuit import Circuit, Observed
 from ._clock import as_ms, defaultclock
 from ._frame import caller_names
-from ._group import BrianObject, Group, Subgroup, _scope
+from ._group import BrianObject, Subgroup, _scope
 from ._monitors import Monitor, PopulationRateMonitor, SpikeMonitor, StateMonitor
 from ._neurons import SpikingGroup
 from ._parts import Now
@@ -255,6 +255,3 @@ def seed(seed: int | None = None) -> None:
     """Make all random numbers from here on (numpy's too) follow from `seed`; None for any."""
     np.random.seed(seed)
     magic_network.key = None
-
-
-__all__ = ["Group", "MagicError", "Network", "collect", "magic_network", "restore", "run"]

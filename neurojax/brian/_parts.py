@@ -1,6 +1,6 @@
 """What the objects of a script are while they run: parts of one System, and what they see."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import diffrax
@@ -185,7 +185,7 @@ class Draws:
         return jr.fold_in(self._key, self._count)
 
 
-class Scope:
+class Scope(Mapping):
     """The values that the names in one part's expressions have, found as they are asked for."""
 
     def __init__(
@@ -198,12 +198,18 @@ class Scope:
         constants: Mapping[str, Array] | None = None,
     ) -> None:
         self.parts, self.part, self.states, self.now = parts, parts[name], states, now
-        self._draws, self._found = draws, dict(constants or {})
+        self._draws, self._found = draws, dict[str, Any](constants or {})
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._found:
             self._found[name] = self._find(name)
         return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
     def of(self, name: str) -> "Scope":
         """The scope of another part."""
@@ -212,7 +218,7 @@ class Scope:
     def value(self, expression: Expression | None) -> Any:
         """The value of an expression."""
         assert expression is not None
-        return evaluate(expression, self, self._functions())  # pyright: ignore[reportArgumentType]
+        return evaluate(expression, self, self._functions())
 
     def filled(self, name: str, n: int) -> Array:
         """The value of a name as an array of [n]."""

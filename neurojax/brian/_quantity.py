@@ -2,6 +2,7 @@
 the unit that suits it."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,7 @@ def coherent(value: Any) -> tuple[np.ndarray, Dimension]:
     if not isinstance(value, pint.Quantity):
         return np.asarray(value), NONE
     unit = as_unit(value.units)
-    return np.asarray(value.magnitude) * unit.value, unit.dimension
+    return np.asarray(np.asarray(value.magnitude) * unit.value), unit.dimension
 
 
 def from_coherent(value: Any, dim: Dimension) -> Any:
@@ -183,16 +184,18 @@ def _shown(q: Quantity, between: str, as_text: Callable[[Any], str]) -> str:
         base = _SHOWN.get(dim if power == 1 else _root(dim, power))
         if base is not None and not (power > 1 and base not in ("m", "s", "V", "A")):
             factor = 1e3 if base == "M" else 1.0  # molar is mol/litre
-            exponent = _exponent(si_value / factor, power)
+            si_value = np.asarray(si_value / factor)
+            exponent = _exponent(si_value, power)
             name = _PREFIXES[exponent] + (_LONG.get(base, base) if long else base)
             name += "" if power == 1 else f"{power}" if long else f"^{power}"
-            return _number(si_value / factor / 10.0 ** (exponent * power), as_text) + between + name
+            scaled = np.asarray(si_value / 10.0 ** (exponent * power))
+            return _number(scaled, as_text) + between + name
     unit = f"{q.to_base_units().units:~C}".replace("**", "^").replace("*", " ")
     return f"{_number(si_value, as_text)}{between}{unit}"
 
 
 def _root(dim: Dimension, power: int) -> Dimension | None:
-    return dim ** (1 / __import__("fractions").Fraction(power))
+    return dim ** Fraction(1, power)
 
 
 def _exponent(si_value: np.ndarray, power: int) -> int:

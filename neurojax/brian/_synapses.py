@@ -7,42 +7,21 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ..equations import parse_equations, parse_statements, substituted
+from ..equations import parse_equations
 from ._clock import same_clock
-from ._code import Assignment, Names, called
+from ._code import Names, called
 from ._connect import by_arrays, by_condition, by_generator
 from ._delivery import LAST_UPDATE, Pathway
 from ._frame import caller_names
 from ._group import BrianObject, Group
 from ._linear import ZERO, affine
-from ._neurons import declare, equations_of, filled_in, part_of
+from ._model import declare, equations_of, filled_in, part_of
 from ._parts import Part, SynapsePart
+from ._pathways import POST, PRE, PathwayOfScript
 from ._quantity import NONE, TIME
+from ._trial import Trial
 from ._unsupported import refuse
-from ._variables import FIXED, STORED, HostScope, Variable, as_arrays
-
-PRE, POST = "pre", "post"
-
-
-class PathwayOfScript:
-    """`S.pre` or `S.post`, with the delay of its spikes."""
-
-    def __init__(self, synapses: "Synapses", name: str, end: str, code: str, delay: Any) -> None:
-        self.synapses, self.name, self.end, self.code = synapses, name, end, code
-        self.variable = "delay" if name == PRE else f"delay of {name}"
-        self.statements = parse_statements(code, f"on_{end}", called(code))
-        synapses.declare(self.variable, Variable(TIME, STORED, delay is not None, unit="second"))
-        if delay is not None:
-            synapses.put(self.variable, slice(None), delay)
-
-    @property
-    def delay(self) -> Any:
-        """The delay of its spikes."""
-        return self.synapses.view(self.variable, False)
-
-    @delay.setter
-    def delay(self, value: Any) -> None:
-        self.synapses.put(self.variable, slice(None), value)
+from ._variables import FIXED, HostScope, Variable, as_arrays
 
 
 class Synapses(Group):
@@ -392,38 +371,3 @@ class Synapses(Group):
             refuse("multisynaptic_index", "declare a parameter and set it")
         if connect is not None or pre is not None or post is not None:
             raise TypeError("Synapses: say on_pre and on_post, and call connect().")
-
-
-class Trial(Group):
-    """Pairs of neurons that may become synapses, for the text of a connect rule."""
-
-    def __init__(self, synapses: Synapses, known: dict[str, np.ndarray]) -> None:
-        size = max((np.size(x) for x in known.values()), default=1)
-        object.__setattr__(self, "variables", {})
-        object.__setattr__(self, "synapses", synapses)
-        object.__setattr__(self, "known", known)
-        for key, value in vars(synapses).items():
-            if key in ("name", "start", "namespace", "values"):
-                object.__setattr__(self, key, value)
-        object.__setattr__(self, "N", size)
-
-    def names(self, namespace: Mapping[str, Any]) -> Names:
-        names = self.synapses.names(namespace)
-        names.dimensions |= dict.fromkeys(self.known, NONE)
-        return names
-
-    def variable(self, name: str) -> Variable:
-        return Variable(NONE, FIXED) if name in self.known else self.synapses.variable(name)
-
-    def stored(self, name: str) -> np.ndarray:
-        if name in self.known:
-            return np.asarray(self.known[name])
-        if name in ("N_pre", "N_post"):
-            return self.synapses.stored(name)
-        group, _, stem = self.synapses._ended(name)
-        end = "i" if name.endswith("_pre") else "j"
-        stored = group.root.stored(stem)
-        return stored if stored.ndim == 0 else stored[self.known[end] + group.start]
-
-
-__all__ = ["Assignment", "Synapses", "substituted"]

@@ -55,3 +55,14 @@ INSTEAD = {
     "scheduling_summary": "the order is that of Brian2: equations, thresholds, synapses, resets",
     "stop": "run for a shorter time",
 }
+
+# Methods of groups.
+METHODS_INSTEAD = {
+    "run_regularly": "write it as equations, or call run() several times",
+    "custom_operation": "write it as equations, or call run() several times",
+    "run_on_event": "use reset, or Synapses",
+    "set_event_schedule": "the order is that of Brian2",
+    "get_states": "read the variables",
+    "set_states": "set the variables",
+    "add_attribute": "keep it in a name of the script",
+}

@@ -1,6 +1,6 @@
 """Variables of groups as a script sees them: read, sliced and set with units."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax.numpy as jnp
@@ -34,7 +34,7 @@ class Variable(NamedTuple):
     unit: str = "1"
 
 
-class HostScope:
+class HostScope(Mapping):
     """The values that names have in a group between runs, of the elements `index`."""
 
     def __init__(self, group: "Group", names: Names, index: np.ndarray) -> None:
@@ -53,6 +53,12 @@ class HostScope:
         stored = self.group.stored(name)
         return np.asarray(stored if np.ndim(stored) == 0 else stored[self.index], float)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names.dimensions)
+
+    def __len__(self) -> int:
+        return len(self.names.dimensions)
+
     def value(self, text: Any, due: Dimension | None, what: str) -> Any:
         """The value of an expression of this dimension; None is due for a condition."""
         expression = self.names.expression(text, due, what, draws=True)
@@ -63,7 +69,7 @@ class HostScope:
         }
         dt = self.group.dt_ms
         functions |= {name: f.on_clock(dt) for name, f in self.names.functions.items()}
-        return evaluate(expression, self, functions)  # pyright: ignore[reportArgumentType]
+        return evaluate(expression, self, functions)
 
 
 class VariableView(np.lib.mixins.NDArrayOperatorsMixin):

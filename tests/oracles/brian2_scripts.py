@@ -7,6 +7,7 @@ Results: `<script>/<result>`, for all results of all scripts.
 # pyright: reportMissingImports=false
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from brian2 import prefs, start_scope
@@ -19,7 +20,7 @@ def main(inputs, out):
     found = {}
     for name in map(str, inputs["names"]):
         start_scope()
-        names = {"__name__": name}
+        names: dict[str, Any] = {"__name__": name}
         exec(compile((SCRIPTS / f"{name}.py").read_text(), name, "exec"), names)
         found |= {f"{name}/{key}": np.asarray(value) for key, value in names["results"].items()}
     np.savez(out, **found)

@@ -1,5 +1,8 @@
 """A threshold that rises with each spike and decays (after IF with adaptive threshold)."""
 
+# ruff: noqa: F403, F405
+# pyright: reportMissingImports=false, reportUndefinedVariable=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false
 from brian2 import *
 
 reset_level, rest, jump = -62 * mV, -60 * mV, 4 * mV

@@ -1,5 +1,8 @@
 """A network of Hodgkin-Huxley neurons with conductance-based synapses (after COBAHH)."""
 
+# ruff: noqa: F403, F405
+# pyright: reportMissingImports=false, reportUndefinedVariable=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false
 from brian2 import *
 
 seed(12)

@@ -1,5 +1,8 @@
 """A network of excitatory and inhibitory neurons with synaptic currents (after CUBA)."""
 
+# ruff: noqa: F403, F405
+# pyright: reportMissingImports=false, reportUndefinedVariable=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false
 from brian2 import *
 
 seed(11)
@@ -10,7 +13,9 @@ dv/dt = (ge + gi - (v - El)) / taum : volt (unless refractory)
 dge/dt = -ge / taue : volt
 dgi/dt = -gi / taui : volt
 """
-P = NeuronGroup(800, equations, threshold="v > Vt", reset="v = Vr", refractory=5 * ms, method="exact")
+P = NeuronGroup(
+    800, equations, threshold="v > Vt", reset="v = Vr", refractory=5 * ms, method="exact"
+)
 P.v = "Vr + rand() * (Vt - Vr)"
 we, wi = 60 * 0.27 / 10 * 2 * mV, -20 * 4.5 / 10 * 2 * mV
 Ce = Synapses(P[:640], P, on_pre="ge += we")

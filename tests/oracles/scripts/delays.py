@@ -1,6 +1,9 @@
 """Weights and delays that depend on the neurons, and several ways to connect (after the
 introduction to synapses)."""
 
+# ruff: noqa: F403, F405
+# pyright: reportMissingImports=false, reportUndefinedVariable=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false
 from brian2 import *
 
 leader = NeuronGroup(
@@ -15,7 +18,9 @@ S.connect(i=0, j=[1, 2, 3])
 S.connect(i=1, j=arange(2, 8))
 S.w = "0.1 + j * 0.08"
 S.delay = "j * 1.3 * ms"
-ring = Synapses(followers, followers, "w : 1", on_pre="v_post += w", on_post="w *= 0.95", delay=3 * ms)
+ring = Synapses(
+    followers, followers, "w : 1", on_pre="v_post += w", on_post="w *= 0.95", delay=3 * ms
+)
 ring.connect(j="(i + 1) % N_post")
 ring.connect(j="k for k in range(i - 2, i + 3) if i != k", skip_if_invalid=True)
 ring.connect(condition="abs(i - j) == 4 and i < 4")

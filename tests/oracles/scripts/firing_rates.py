@@ -1,5 +1,8 @@
 """Firing rate against current of leaky neurons, with units (after IF_curve_LIF)."""
 
+# ruff: noqa: F403, F405
+# pyright: reportMissingImports=false, reportUndefinedVariable=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false
 from brian2 import *
 
 n = 100

@@ -1,6 +1,9 @@
 """Neurons under an input that is drawn beforehand, the same for all and one for each (after
 Reliability and the guide to input stimuli)."""
 
+# ruff: noqa: F403, F405, B007
+# pyright: reportMissingImports=false, reportUndefinedVariable=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false
 from brian2 import *
 
 tau = 10 * ms

@@ -1,5 +1,8 @@
 """Locking to a periodic drive, by four methods of integration (after Phase locking)."""
 
+# ruff: noqa: F403, F405
+# pyright: reportMissingImports=false, reportUndefinedVariable=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false
 from brian2 import *
 
 tau = 20 * ms

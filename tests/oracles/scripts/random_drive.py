@@ -1,6 +1,9 @@
 """Noise, Poisson spike trains and Poisson input, that agree in their statistics (after examples of
 noise and of input stimuli)."""
 
+# ruff: noqa: F403, F405
+# pyright: reportMissingImports=false, reportUndefinedVariable=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false
 from brian2 import *
 
 seed(7)

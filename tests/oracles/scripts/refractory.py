@@ -1,5 +1,8 @@
 """Three kinds of refractory period, in one population each (after the introduction to neurons)."""
 
+# ruff: noqa: F403, F405
+# pyright: reportMissingImports=false, reportUndefinedVariable=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false
 from brian2 import *
 
 tau = 10 * ms

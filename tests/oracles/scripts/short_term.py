@@ -1,6 +1,9 @@
 """Depression and facilitation of synapses, in two ways of integration (after examples of short-term
 plasticity, and Diesmann et al. for the periodic input)."""
 
+# ruff: noqa: F403, F405
+# pyright: reportMissingImports=false, reportUndefinedVariable=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false
 from brian2 import *
 
 tau_d, tau_f, U0 = 120 * ms, 60 * ms, 0.3

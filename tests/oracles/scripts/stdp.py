@@ -1,6 +1,9 @@
-"""Spike-timing dependent plasticity by traces, between pairs at all distances and with a Poisson-like
-input drawn beforehand (after the introduction to synapses, and STDP)."""
+"""Spike-timing dependent plasticity by traces: pairs at all distances, and random input drawn
+beforehand (after the introduction to synapses, and STDP)."""
 
+# ruff: noqa: F403, F405
+# pyright: reportMissingImports=false, reportUndefinedVariable=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false
 from brian2 import *
 
 taupre = taupost = 20 * ms
