@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import neurojax as nj
+from models import naud_patterns
 from neurojax.core import System
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -207,3 +208,24 @@ def test_adex_by_events(oracle):
             traces = nest[f"adex:{theirs}"][at, neuron]
             ours = np.asarray(sol[own][:, neuron]) * unit
             np.testing.assert_allclose(ours[apart], traces[apart], rtol=0, atol=2e-5)
+
+
+def test_naud_patterns(oracle):
+    """Spike for spike; of the irregular one, whose solutions part, the first four."""
+    rows = naud_patterns.Pattern(*np.array(list(naud_patterns.PATTERNS.values()), float).T)
+    given = {"C_m": rows.C, "g_L": rows.g_L, "E_L": rows.E_L, "V_m": rows.E_L, "a": rows.a}
+    given |= {"tau_w": rows.tau_w, "b": rows.b, "V_reset": rows.V_r, "I_e": rows.I}
+    given |= parameters_of({"V_th": -50.0, "Delta_T": 2.0, "V_peak": 0.0, "gsl_error_tol": 1e-10})
+    given |= {"model": "aeif_cond_exp", "record": ["V_m"]}
+    nest = oracle("nest_neurons", dt=FINE, t1=600.0, **{f"p:{k}": v for k, v in given.items()})
+    sol = naud_patterns.firing_patterns(dt=FINE)
+
+    for i, name in enumerate(naud_patterns.PATTERNS):
+        theirs = FINE * nest["p:spike_steps"][nest["p:spike_neurons"] == i]
+        theirs, ours = theirs[theirs <= 600], sol.spikes.of(i)
+        if name == "irregular spiking":
+            theirs, ours = theirs[:4], ours[:4]
+        # Each reset waits for the end of our step, and the solver is of first order in it.
+        late = 2 * FINE * np.arange(1, theirs.size + 1)
+        assert ours.size == theirs.size
+        assert np.all(np.abs(ours - theirs) <= late)
