@@ -11,8 +11,10 @@ from ._layer import Layer
 from ._membrane import Membrane
 
 
-def closed_form(layer: Layer, times: Array) -> tuple[Membrane, Float[Array, "inputs neurons"]]:
-    """The constants of a layer's membranes, and its weights times the resistance.
+def closed_form(
+    layer: Layer, times: Array
+) -> tuple[CurrentLIF, Membrane, Float[Array, "inputs neurons"]]:
+    """A layer's neurons, their constants, and the weights to them times their resistance.
 
     Raises `TypeError` for other neurons, and `ValueError` for input spikes that do not fit the
     layer or where the closed form does not hold.
@@ -40,7 +42,7 @@ def closed_form(layer: Layer, times: Array) -> tuple[Membrane, Float[Array, "inp
     )
     _refuse_endless("v_rest", m.threshold)
     _refuse_endless("v_reset", m.threshold - m.reset)
-    return m, scaled(layer.weights, neuron.resistance)
+    return neuron, m, scaled(layer.weights, neuron.resistance)
 
 
 def scaled(weights: Float[Array, "from_ neurons"], resistance: Array) -> Array:

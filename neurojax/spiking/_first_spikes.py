@@ -37,11 +37,10 @@ def first_spikes(
     Source: Göltz et al. 2021, Nature Machine Intelligence 3, for learning by first spikes; there
     the time constants are equal or one is twice the other, here they are any.
     """
-    m, weights = closed_form(layer, times)
+    neuron, m, weights = closed_form(layer, times)
     if layer.recurrent is not None:
         raise ValueError("layer: first spikes have no closed form where neurons are recurrent.")
     spiked, at, u = _first(m, weights, times, jnp.asarray(t1, times.dtype))
-    neuron = layer.neuron
     return FirstSpikes(
         jnp.where(spiked, at, jnp.inf), jnp.where(spiked, neuron.v_threshold, neuron.v_rest + u)
     )

@@ -50,10 +50,10 @@ def spike_times(
     """
     if max_spikes < 1:
         raise ValueError(f"max_spikes must be at least 1, got {max_spikes}.")
-    m, weights = closed_form(layer, times)
+    neuron, m, weights = closed_form(layer, times)
     recurrent = layer.recurrent
     if recurrent is not None:
-        recurrent = scaled(recurrent, layer.neuron.resistance)
+        recurrent = scaled(recurrent, neuron.resistance)
     found = _spikes(m, weights, recurrent, times, jnp.asarray(t1, times.dtype), max_spikes)
     if is_known(found.complete) and not bool(jnp.all(found.complete)):
         raise RuntimeError(f"spike_times: there were more than max_spikes={max_spikes} spikes.")

@@ -25,7 +25,7 @@ def flowed(V, I, s):
 
 def crossing(V, I, end):
     """When one neuron's potential passes threshold, before `end`."""
-    return brentq(lambda s: flowed(V, I, s)[0] - THRESHOLD, 0, end, xtol=1e-14)
+    return float(brentq(lambda s: flowed(V, I, s)[0] - THRESHOLD, 0, end, xtol=1e-14))  # pyright: ignore[reportArgumentType]
 
 
 def forward(weights, recurrent, arrivals):

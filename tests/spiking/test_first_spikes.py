@@ -1,5 +1,7 @@
 """First spikes in closed form, against a fine grid, finite differences and what must not matter."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +16,7 @@ T1 = 50.0
 NEURONS, INPUTS = 40, 6
 
 
-def mixed_layer(dtype=float):
+def mixed_layer(dtype: Any = float) -> Any:
     """Time constants of all ratios, equal and nearly equal ones among them, and weights of both
     signs: some neurons spike, some stay silent."""
     rng = np.random.default_rng(4)
@@ -85,7 +87,8 @@ def test_derivatives_are_those_of_finite_differences(differences):
     to_times, to_peaks = np.random.default_rng(0).normal(size=(2, NEURONS))
 
     def loss(point):
-        found = first_spikes(*point, T1)
+        layer, times = point
+        found = first_spikes(layer, times, T1)
         spikes = jnp.where(jnp.isfinite(found.times), found.times, 0.0)
         return (spikes * to_times + found.peaks * to_peaks).sum()
 

@@ -49,14 +49,15 @@ def random_stretches(count):
     u = np.minimum(rng.normal(0, 2, count), 1 - 10 ** rng.uniform(-9, 0, count))
     j = 10 ** rng.uniform(-1, 3, count) * rng.choice([-1, 1], count, p=[0.1, 0.9])
     length = 10 ** rng.uniform(-2, 2, count)
-    one, zero = np.ones(count), np.zeros(count)
-    return Membrane(tau_m, tau_syn, one, zero, zero), u, j, length
+    one, zero = jnp.ones(count), jnp.zeros(count)
+    m = Membrane(jnp.asarray(tau_m), jnp.asarray(tau_syn), one, zero, zero)
+    return m, jnp.asarray(u), jnp.asarray(j), jnp.asarray(length)
 
 
 @pytest.fixture(scope="module")
 def stretches():
     with jax.enable_x64(True):
-        m, u, j, length = jax.tree.map(jnp.asarray, random_stretches(20_000))
+        m, u, j, length = random_stretches(20_000)
         highest = peak(m, u, j, length, flow(m, u, j, length)[0])
         return m, u, j, length, highest, crossing(m, u, j, highest)
 
