@@ -191,8 +191,15 @@ def _flags(source: Source, found: re.Match[str], kind: str) -> tuple[str, ...]:
 def _check_name(name: str, at: Place) -> None:
     if name.startswith("_") or not name.isidentifier():
         raise EquationError(f"{name} is not a name that equations may use", at)
-    if name in RESERVED or name in FUNCTIONS or name in RANDOM or is_noise(name):
+    if not is_free(name):
         raise EquationError(f"{name} has a meaning of its own and cannot be declared", at)
+
+
+def is_free(name: str) -> bool:
+    """Whether a variable or a parameter may have this name."""
+    return name.isidentifier() and not (
+        name in RESERVED or name in FUNCTIONS or name in RANDOM or is_noise(name)
+    )
 
 
 def is_noise(name: str) -> bool:

@@ -17,6 +17,7 @@ from ._model import (
     Equation,
     Equations,
     Statement,
+    is_free,
     parse_equations,
     parse_statements,
 )
@@ -57,7 +58,8 @@ class Reading:
         if reset is not None:
             statements = [self._assignment(s) for s in parse_statements(reset)]
             self.parts["reset"] = tuple((s.target, self._after(s)) for s in statements)
-            self.shown |= {"reset": tuple(statements), "reset_text": "; ".join(reset.split("\n"))}
+            text = "; ".join(line.strip() for line in reset.split("\n") if line.strip())
+            self.shown |= {"reset": tuple(statements), "reset_text": text}
         if threshold is not None:
             condition = self._resolved(parse_expression(threshold, "threshold"))
             self.dimensions.condition(condition)
@@ -80,6 +82,9 @@ class Reading:
         noisy = {n: e for n, e in subexpressions.items() if noises_in(self._expanded(e))}
         self._refuse_common_noise()
         flowing = tuple(self._flowing(line, noisy) for line in self.equations.of(DIFFERENTIAL))
+        looking_back = [e for e in self._all() if "lastspike" in names_in(e)]
+        if looking_back and "threshold" not in self.parts:
+            raise EquationError("lastspike needs a threshold", place_of(looking_back[0]))
         constants = self._constants()
         kept = tuple(
             (n, by_reciprocals(e, constants)) for n, e in subexpressions.items() if n not in noisy
@@ -93,13 +98,12 @@ class Reading:
         units = tuple((name, unit_name(self.dimension(name))) for name in valued)
         return Model(
             flowing=flowing,
-            jumping=tuple(self.jumping),
             subexpressions=kept,
             inputs=self.inputs,
             scales=tuple((name, by) for name, by in scales.items() if by != 1),
             linear=self._is_linear(flowing, kept),
             shown=Shown(lines, units, **self.shown),
-            looks_back=any("lastspike" in names_in(e) for e in self._all()),
+            looks_back=bool(looking_back),
             **self.parts,
         )
 
@@ -151,6 +155,9 @@ class Reading:
         return constants
 
     def _refuse_misplaced(self) -> None:
+        for name in self.values.keys() - self.lines.keys():
+            if name == FROZEN or not is_free(name):
+                raise ValueError(f"parameters[{name!r}]: no parameter can have this name.")
         for line in self.equations.lines:
             for flag in ("event-driven", "clock-driven", "constant over dt"):
                 if flag in line.flags:

@@ -64,7 +64,6 @@ class Model:
     """
 
     flowing: tuple[Flowing, ...]
-    jumping: tuple[str, ...]
     subexpressions: tuple[tuple[str, Expression], ...]
     inputs: tuple[str, ...]
     scales: tuple[tuple[str, float], ...]
@@ -110,6 +109,8 @@ class EquationSystem(System):
         rates: dict[str, Any] = dict.fromkeys(state)
         for variable in self.model.flowing:
             rate = self._unscaled(variable.name, evaluate(variable.rate, values))
+            if rate.ndim == 0:
+                rate = jnp.broadcast_to(rate, state[variable.name].shape)
             rates[variable.name] = self._unless_frozen(variable, state, rate)
         return rates
 
@@ -201,7 +202,8 @@ class EquationNeuron(EquationSystem, SpikingSystem):
 
     def spike_condition(self, state: dict[str, Array]) -> Float[Array, "*shape"]:
         values = self._coherent(self._held(state))
-        sign = jnp.broadcast_to(jnp.asarray(evaluate(self.model.threshold, values)), self.shape)  # pyright: ignore[reportArgumentType]
+        sign = jnp.asarray(evaluate(self.model.threshold, values))  # pyright: ignore[reportArgumentType]
+        sign = jnp.broadcast_to(sign, jnp.broadcast_shapes(sign.shape, self.shape))
         return jnp.where(state[FROZEN] > 0, -1.0, sign) if self.model.can_freeze else sign
 
     def reset(self, state: dict[str, Array], spikes: Float[Array, "*shape"]) -> dict[str, Array]:

@@ -82,6 +82,12 @@ def test_latex(neuron):
         ({"reset": "v = 0"}, ValueError, "reset and refractory need a threshold"),
         ({"refractory": 1.0}, ValueError, "reset and refractory need a threshold"),
         ({"threshold": "v > 1", "refractory": -1.0}, ValueError, "refractory must not be negative"),
+        (
+            {"parameters": {"tau": 10, "t": 1}},
+            ValueError,
+            r"'t'\]: no parameter can have",
+        ),
+        ({"parameters": {"tau": 10, "xi_1": 1}}, ValueError, "no parameter can have this name"),
         ({"parameters": {}}, EquationError, "unknown name 'tau'"),
     ],
 )
@@ -98,6 +104,7 @@ def test_values_that_are_refused(arguments, error, problem):
         ("dv/dt = sqrt(xi*xi)*second**-0.5*1e-3 : 1", "white noise can only be added"),
         ("dv/dt = a*n : 1\nn = xi : second**-0.5\ndw/dt = a*n : 1", "noise that two equations"),
         ("dv/dt = -v/tau : 1 (shared)\ndw/dt = -w/tau : 1 (shared)\ndu/dt=-u/tau:1", None),
+        ("dv/dt = (t - lastspike)/tau**2 : 1", "lastspike needs a threshold"),
         ("dv/dt = -u/tau : 1 (shared)\ndu/dt = -u/tau : 1", "v is shared, but u is not"),
     ],
 )

@@ -256,6 +256,16 @@ def test_under_vmap_over_a_parameter():
     np.testing.assert_allclose(end(taus), 0.8 * (1 - jnp.exp(-10 / taus)), rtol=1e-5)
 
 
+def test_a_rate_of_constants_alone_and_a_batch_of_states():
+    ramp = from_equations(
+        "dv/dt = 0.1/ms : 1", threshold="v > 1", reset="v = 0", refractory=2.0, shape=(2,)
+    )
+    batch = jax.tree.map(lambda x: jnp.stack([x, x, x]), ramp.initial_state())
+    sol = nj.simulate(ramp, t1=5.0, dt=0.5, state=batch)
+    assert sol["v"].shape == (10, 3, 2)
+    np.testing.assert_allclose(sol["v"][-1], 0.45, rtol=1e-5)
+
+
 def test_several_inputs_and_a_shared_variable():
     text = """
     dx/dt = (a*c - x + b)/tau : 1
