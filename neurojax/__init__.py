@@ -19,6 +19,9 @@ from .core import (
     EnergySystem as EnergySystem,
 )
 from .core import (
+    ExactLinear as ExactLinear,
+)
+from .core import (
     ExponentialEuler as ExponentialEuler,
 )
 from .core import (

@@ -49,6 +49,7 @@ from ._drives import (
 from ._drives import (
     ornstein_uhlenbeck as ornstein_uhlenbeck,
 )
+from ._exact_linear import ExactLinear as ExactLinear
 from ._exponential_euler import ExponentialEuler as ExponentialEuler
 from ._flow import Flow as Flow
 from ._flow import as_term as as_term

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
 from ._drives import held as held_drive
 from ._drives import is_held, value_at
+from ._exact_linear import ExactLinear
 from ._flow import Flow, terms_of
 from ._recording import RASTER, SPIKES, Record, Reduction, emits, observe, packed
 from ._scan import scan
@@ -91,7 +92,8 @@ class ClockRun(eqx.Module):
         emitted = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), self._emitted(start))
         reduced = {n: r.init(start.state, emitted) for n, r in self._reductions().items()}
         solver_state = start.solver_state
-        if solver_state is None:
+        # Propagators are made of parameters, which may have changed since.
+        if solver_state is None or isinstance(self.solver, ExactLinear):
             y, _, terms, drive, span = self._flow(start.step, start.state)
             solver_state = self.solver.init(terms, *span, y, drive)
         meter = self.meter.init()

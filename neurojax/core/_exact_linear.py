@@ -61,8 +61,8 @@ class ExactLinear(diffrax.AbstractSolver):
 
         if _frozen(flow) is None:
             return Propagators(h, propagator(flow), None)
-        state = eqx.combine(y, one(flow.held))
-        free, frozen = (_with_frozen(flow, state, y, is_frozen) for is_frozen in (False, True))
+        flow = eqx.tree_at(lambda f: f.held, flow, one(flow.held))
+        free, frozen = (flow.with_frozen(y, jnp.array(which)) for which in (False, True))
         return Propagators(h, propagator(free), propagator(frozen))
 
     def step(
@@ -166,9 +166,3 @@ def _frozen(flow: Any) -> Bool[Array, "*shape"] | None:
     held = getattr(flow, "held", None)
     steps = held.get("frozen") if isinstance(held, Mapping) else getattr(held, "frozen", None)
     return None if steps is None else steps > 0
-
-
-def _with_frozen(flow: Any, state: PyTree, y: PyTree, is_frozen: bool) -> Any:
-    """The flow about `state`, one neuron's, where it is refractory or is not."""
-    held = flow._apart(flow.system.freeze(state, jnp.array(is_frozen)), y)[1]
-    return eqx.tree_at(lambda f: f.held, flow, held, is_leaf=lambda x: x is None)

@@ -1,13 +1,13 @@
 """The flow of a System as diffrax sees it: a term over the leaves that flow."""
 
-from typing import Any, get_origin
+from typing import Any, cast, get_origin
 
 import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import lineax as lx
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from ._drives import value_at
 from ._system import SpikingSystem, StiffPart, System
@@ -44,10 +44,14 @@ class Flow(eqx.Module):
         """
         if not isinstance(self.system, SpikingSystem):
             return self
-        state = eqx.combine(y, self.held)
-        shape = jax.eval_shape(self.system.spike_condition, state).shape
-        free = self.system.freeze(state, jnp.zeros(shape, bool))
-        return eqx.tree_at(lambda f: f.held, self, self._apart(free, y)[1], is_leaf=_is_none)
+        shape = jax.eval_shape(self.system.spike_condition, eqx.combine(y, self.held)).shape
+        return self.with_frozen(y, jnp.zeros(shape, bool))
+
+    def with_frozen(self, y: PyTree, frozen: Bool[Array, "*shape"]) -> "Flow":
+        """This flow of a spiking system, with these neurons refractory and no others."""
+        system = cast(SpikingSystem, self.system)
+        state = system.freeze(eqx.combine(y, self.held), frozen)
+        return eqx.tree_at(lambda f: f.held, self, self._apart(state, y)[1], is_leaf=_is_none)
 
     def split(self, t: Any, y: PyTree, args: PyTree) -> StiffPart:
         """The stiff part of the system's flow at time `t` of the step."""

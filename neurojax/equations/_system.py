@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ..core import (
     Clock,
+    ExactLinear,
     ExponentialEuler,
     SpikingSystem,
     Surrogate,
@@ -18,7 +19,6 @@ from ..core import (
     superspike,
     where_spiked,
 )
-from ..core._exact_linear import ExactLinear
 from ._expression import Expression, evaluate, names_in
 from ._model import Equation, Statement
 from ._print import as_latex_block, as_text

@@ -8,8 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from ..core import as_parameter, positive
-from ..core._exact_linear import ExactLinear
+from ..core import ExactLinear, as_parameter, positive
 from ._leaky import LeakyIntegrateAndFire
 
 

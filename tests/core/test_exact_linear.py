@@ -1,5 +1,6 @@
 """The exact propagator: closed forms, matrix exponentials, refractory neurons, gradients."""
 
+import math
 from typing import Any, NamedTuple
 
 import diffrax
@@ -10,7 +11,8 @@ import pytest
 import scipy.linalg
 
 import neurojax as nj
-from neurojax.core._exact_linear import ExactLinear, phi1_of_matrix
+from neurojax.core import ExactLinear
+from neurojax.core._exact_linear import phi1_of_matrix
 
 
 class Cascade(NamedTuple):
@@ -161,3 +163,12 @@ def test_what_it_cannot_do_is_refused():
         term, ExactLinear(), 0.0, 2.5, None, y0, args=1.0, stepsize_controller=steps, throw=False
     )
     assert sol.result == diffrax.RESULTS.internal_error
+
+
+def test_going_on_with_other_parameters_takes_their_propagator(x64):
+    spike = nj.Arrivals([1.0], [1.0])
+    before = nj.simulate(nj.neurons.CurrentLIF(), t1=5.0, dt=0.1, incoming=spike).final
+    on = nj.simulate(nj.neurons.CurrentLIF(tau_syn=10.0), t1=10.0, dt=0.1, state=before).final
+
+    decay = float(on.state.i_syn / before.state.i_syn)
+    assert decay == pytest.approx(math.exp(-5.0 / 10.0), rel=1e-12)
