@@ -22,6 +22,42 @@ Pairs = tuple[np.ndarray, np.ndarray]
 Evaluate = Callable[[str, dict[str, np.ndarray], bool], np.ndarray]
 
 
+def pairs(
+    sizes: tuple[int, int],
+    condition: str | bool | None,
+    i: Any,
+    j: Any,
+    p: Any,
+    n: Any,
+    skip_invalid: bool,
+    value: Evaluate,
+) -> Pairs:
+    """The pairs of a rule, each `n` times. Raises `ValueError` for a rule that is two."""
+    if condition is not None and (i is not None or j is not None):
+        raise ValueError("connect: give a condition, or i and j, not both.")
+    if isinstance(i, str) and isinstance(j, str):
+        raise ValueError("connect: give i or j as text, not both.")
+    if isinstance(j, str) or isinstance(i, str):
+        if (i if isinstance(j, str) else j) is not None:
+            refuse("connect with one end as text and the other as indices", "use a condition")
+        text, given = (j, "i") if isinstance(j, str) else (i, "j")
+        before, after = by_generator(sizes, str(text), given, skip_invalid, value)
+        if isinstance(p, str) or p < 1:
+            chance = value(p, {"i": before, "j": after}, False) if isinstance(p, str) else p
+            keep = np.random.rand(before.size) < chance
+            before, after = before[keep], after[keep]
+    elif i is not None or j is not None:
+        i = np.arange(sizes[0]) if i is None else i
+        j = np.arange(sizes[1]) if j is None else j
+        before, after = by_arrays(sizes, i, j, p)
+    else:
+        rule = True if condition in (None, "True", True) else condition
+        before, after = by_condition(sizes, rule, p, value)
+    times = value(n, {"i": before, "j": after}, False) if isinstance(n, str) else n
+    times = np.broadcast_to(np.rint(times).astype(int), before.shape)
+    return np.repeat(before, times), np.repeat(after, times)
+
+
 def by_condition(sizes: tuple[int, int], condition: str | bool, p: Any, value: Evaluate) -> Pairs:
     """All pairs for which the condition holds, each kept with probability p."""
     if condition is False:

@@ -37,7 +37,8 @@ class BrianObject:
             number = _counts[base]
             _counts[base] += 1
         self.name = base if not number else f"{base}_{number}"
-        self.order, self.scope, self.network = order, _scope[0], None
+        self.order, self.scope = order, _scope[0]
+        self.network: Any = None
 
     @property
     def needs(self) -> tuple["BrianObject", ...]:
@@ -75,6 +76,16 @@ class Group(BrianObject):
     def time(self) -> float:
         """The time reached (ms)."""
         return defaultclock.step * defaultclock.step_ms
+
+    @property
+    def t(self) -> Any:
+        """The time reached."""
+        return defaultclock.t
+
+    @property
+    def dt(self) -> Any:
+        """The clock's step."""
+        return defaultclock.dt
 
     @property
     def dt_ms(self) -> float:

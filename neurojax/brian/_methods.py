@@ -107,14 +107,15 @@ class InTurn(diffrax.AbstractItoSolver):
         return terms.vf(t0, y0, args)
 
 
-def _flow_and_noise(terms: Any) -> tuple[Flow, diffrax.AbstractPath | None]:
+def _flow_and_noise(terms: Any) -> tuple[Any, Any]:
+    """The flow of a circuit, and the path of its noise."""
     if isinstance(terms, diffrax.MultiTerm):
         drift, noise = terms.terms
         return drift.vector_field, noise.control
     return terms.vector_field, None
 
 
-def _terms(flow: Flow, path: Any, name: str, y0: PyTree) -> diffrax.AbstractTerm:
+def _terms(flow: Any, path: Any, name: str, y0: PyTree) -> diffrax.AbstractTerm:
     """The terms of one part alone."""
     alone = Flow(flow.system.alone(name), flow.held[name], flow.origin)
     drift = diffrax.ODETerm(alone)
@@ -122,8 +123,7 @@ def _terms(flow: Flow, path: Any, name: str, y0: PyTree) -> diffrax.AbstractTerm
         return drift
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), y0[name])
     key = jr.fold_in(path.key, flow.system.order.index(name))
-    levy = path.levy_area
-    own = diffrax.UnsafeBrownianPath(shapes, key, levy_area=levy)
+    own = diffrax.UnsafeBrownianPath(shapes, key, levy_area=path.levy_area)
     return diffrax.MultiTerm(drift, diffrax.ControlTerm(alone.diffusion, own))
 
 

@@ -56,5 +56,6 @@ def arange(*limits: Any, **options: Any) -> Any:
     dims = {dim for value, dim in plain if np.any(value != 0)}
     if len(dims) > 1:
         raise DimensionMismatchError(f"arange: the units of {limits} do not match.")
-    values = np.arange(*(value[()] for value, _ in plain), **options)
+    numbers: list[Any] = [value[()] for value, _ in plain]
+    values = np.arange(*numbers, **options)
     return from_coherent(values, dims.pop()) if dims else values

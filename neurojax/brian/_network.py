@@ -16,6 +16,7 @@ from ._group import BrianObject, Subgroup, _scope
 from ._monitors import Monitor, PopulationRateMonitor, SpikeMonitor, StateMonitor
 from ._neurons import SpikingGroup
 from ._parts import Now
+from ._pathways import pathways_of
 from ._poisson_input import PoissonInput
 from ._quantity import quantity
 from ._synapses import Synapses
@@ -164,7 +165,7 @@ def circuit_of(
     for one in moving:
         parts[one.name], start[one.name] = one.part(names, written.get(one.name, set()))
         if isinstance(one, Synapses):
-            pathways, rings = one.pathways_of(names, first)
+            pathways, rings = pathways_of(one, names, first)
             start[one.name] = start[one.name] | rings
             actions += pathways
     actions += [one.action(names) for one in inputs]

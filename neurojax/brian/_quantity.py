@@ -72,9 +72,16 @@ class Quantity(registry.Quantity):
 
     def in_unit(self, unit: "Quantity", precision: int | None = None) -> str:
         """Its value in this unit, as text."""
-        value = np.asarray(checked(lambda: self / unit))
-        text = str(value) if precision is None else np.array2string(value, precision=precision)
-        return f"{text} {unit.units:~}"
+        ratio = checked(lambda: self / unit)
+        if isinstance(ratio, pint.Quantity):
+            raise DimensionMismatchError(f"the units of {self} and {unit} do not match.")
+        value = np.asarray(ratio)
+        text = (
+            _number(value, str)
+            if precision is None
+            else np.array2string(value, precision=precision)
+        )
+        return f"{text} {unit.units:~}".replace("µ", "u")
 
 
 def collapsed(value: Any) -> Any:
@@ -177,11 +184,11 @@ _LONG |= {"m": "metre", "C": "coulomb", "mol": "mole", "M": "molar", "K": "kelvi
 
 
 def _shown(q: Quantity, between: str, as_text: Callable[[Any], str]) -> str:
-    """`10. ms` or `10. * msecond`: in the largest unit in which no value is below one."""
+    """`10. ms` or `10. * msecond`: in the unit that suits the values."""
     dim, long = dimension_of(q), between != " "
     si_value = np.asarray(q)
     for power in (1, 2, 3):
-        base = _SHOWN.get(dim if power == 1 else _root(dim, power))
+        base = _SHOWN.get(dim ** Fraction(1, power))
         if base is not None and not (power > 1 and base not in ("m", "s", "V", "A")):
             factor = 1e3 if base == "M" else 1.0  # molar is mol/litre
             si_value = np.asarray(si_value / factor)
@@ -194,17 +201,13 @@ def _shown(q: Quantity, between: str, as_text: Callable[[Any], str]) -> str:
     return f"{_number(si_value, as_text)}{between}{unit}"
 
 
-def _root(dim: Dimension, power: int) -> Dimension | None:
-    return dim ** Fraction(1, power)
-
-
 def _exponent(si_value: np.ndarray, power: int) -> int:
-    """Of the prefix that suits most of the values."""
+    """Of the prefix in which the values are, in their geometric mean, the closest to 10."""
     size = np.abs(si_value[np.isfinite(si_value) & (si_value != 0)])
     if size.size == 0:
         return 0
-    wanted = float(np.log10(np.mean(size))) / power
-    return int(np.clip(3 * np.floor((wanted + 1e-9) / 3), -15, 9))
+    mean = float(np.mean(np.log10(size)))
+    return min(_PREFIXES, key=lambda exponent: abs(mean - power * exponent - 1))
 
 
 def _number(value: np.ndarray, as_text: Callable[[Any], str]) -> str:

@@ -7,15 +7,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ..equations import parse_equations
+from ..equations import Equations
 from ._clock import same_clock
-from ._code import Names, called
-from ._connect import by_arrays, by_condition, by_generator
-from ._delivery import LAST_UPDATE, Pathway
+from ._code import Names
+from ._connect import pairs
+from ._delivery import LAST_UPDATE
 from ._frame import caller_names
 from ._group import BrianObject, Group
-from ._linear import ZERO, affine
-from ._model import declare, equations_of, filled_in, part_of
+from ._model import declare, equations_of, part_of
 from ._parts import Part, SynapsePart
 from ._pathways import POST, PRE, PathwayOfScript
 from ._quantity import NONE, TIME
@@ -106,29 +105,10 @@ class Synapses(Group):
         def value(text: str, known: dict[str, np.ndarray], is_condition: bool) -> np.ndarray:
             return self._asked(text, known, is_condition, names)
 
-        if condition is not None and (i is not None or j is not None):
-            raise ValueError("connect: give a condition, or i and j, not both.")
-        if isinstance(i, str) and isinstance(j, str):
-            raise ValueError("connect: give i or j as text, not both.")
-        if isinstance(j, str) or isinstance(i, str):
-            if (i if isinstance(j, str) else j) is not None:
-                refuse("connect with one end as text and the other as indices", "use a condition")
-            text, given = (j, "i") if isinstance(j, str) else (i, "j")
-            before, after = by_generator(sizes, text, given, skip_if_invalid, value)
-            if isinstance(p, str) or p < 1:
-                chance = value(p, {"i": before, "j": after}, False) if isinstance(p, str) else p
-                keep = np.random.rand(before.size) < chance
-                before, after = before[keep], after[keep]
-        elif i is not None or j is not None:
-            i = np.arange(sizes[0]) if i is None else i
-            j = np.arange(sizes[1]) if j is None else j
-            before, after = by_arrays(sizes, i, j, p)
-        else:
-            rule = True if condition in (None, "True", True) else condition
-            before, after = by_condition(sizes, rule, p, value)
-        times = value(n, {"i": before, "j": after}, False) if isinstance(n, str) else n
-        times = np.broadcast_to(np.rint(times).astype(int), before.shape)
-        self._grow(np.repeat(before, times), np.repeat(after, times))
+        self._grow(*pairs(sizes, condition, i, j, p, n, skip_if_invalid, value))
+
+    def __getitem__(self, item: Any) -> Any:
+        refuse("a selection of synapses", "index their variables, such as S.w[0, :]")
 
     def stored(self, name: str) -> np.ndarray:
         match name:
@@ -199,7 +179,8 @@ class Synapses(Group):
         if not self.connected:
             raise TypeError(f"{self.name} has no synapses yet: call connect().")
         names = self.names(namespace)
-        clocked = parse_equations(self._clocked_text(), called(self.equations.source.text))
+        lines = tuple(line for line in self.equations.lines if line.name not in self.driven)
+        clocked = Equations(lines, self.equations.source)
         delays = {path.variable for path in self.paths.values()}
         common = part_of(self, clocked, names, written, self.method)
         values = common.pop("values")
@@ -222,36 +203,6 @@ class Synapses(Group):
         if self.event_driven:
             values[LAST_UPDATE] = jnp.asarray(self.last_update)
         return part, values
-
-    def pathways_of(
-        self, namespace: Mapping[str, Any], step: int
-    ) -> tuple[list[Pathway], dict[str, Any]]:
-        """What spikes do in a run from this step on, and the spikes that are on their way."""
-        names = self.names(namespace)
-        decays = tuple(self._decay(names, name) for name in self.driven)
-        found, rings = [], {}
-        for path in self.paths.values():
-            delay = np.floor(self.values[path.variable] / self.dt_ms + 0.5).astype(np.int32)
-            if delay.size and delay.min() < 0:
-                raise ValueError(f"{self.name}: delays must not be negative.")
-            depth = int(delay.max()) + 1 if delay.size else 1
-            if delay.size and (delay == delay.flat[0]).all():
-                delay = delay.reshape(-1)[0]
-            pathway = Pathway(
-                synapses=self.name,
-                name=f"{self.name}_{path.name}",
-                order=-1 if path.end == PRE else 1,
-                end=path.end,
-                statements=names.statements(path.code, f"on_{path.end}"),
-                decays=decays,
-                depth=depth,
-                delay=jnp.asarray(delay),
-            )
-            if depth > 1:
-                neurons = (self.source if path.end == PRE else self.target).root.N
-                rings[pathway.ring] = jnp.asarray(self._ring(pathway.ring, depth, neurons, step))
-            found.append(pathway)
-        return found, rings
 
     def absorb(self, state: Mapping[str, Any]) -> None:
         """Take up the state after a run."""
@@ -324,40 +275,16 @@ class Synapses(Group):
         if code is None:
             return
         codes = {end: code} if isinstance(code, str) else dict(code)
+        codes = {name: text for name, text in codes.items() if text.strip()}
+        group = (self.source if end == PRE else self.target).root
+        if codes and not getattr(group, "has_threshold", False):
+            raise TypeError(f"{self.name}: on_{end} needs spikes, and {group.name} has none.")
         for name, text in codes.items():
             own = delay.get(name) if isinstance(delay, dict) else delay if end == PRE else None
             self.paths[name] = PathwayOfScript(self, name, end, text, own)
-        if end == PRE and isinstance(code, dict) and "delay" not in self.variables:
+        if end == PRE and codes and "delay" not in self.variables:
             first = next(iter(codes))
             self.variables["delay"] = self.variables[f"delay of {first}"]
-
-    def _ring(self, name: str, depth: int, neurons: int, step: int) -> np.ndarray:
-        """The spikes of the last steps, from a ring that may have had another depth."""
-        ring, old = np.zeros((depth, neurons), bool), self.rings.get(name)
-        if old is not None:
-            for back in range(1, min(depth, len(old)) + 1):
-                ring[(step - back) % depth] = old[(step - back) % len(old)]
-        return ring
-
-    def _decay(self, names: Names, name: str) -> tuple[str, Any, Any]:
-        """An event-driven equation as slope and offset."""
-        subexpressions = {line.name: line.expression for line in self.equations.of("subexpression")}
-        due = self.variables[name].dim / TIME
-        rate = names.expression(filled_in(self.driven[name], subexpressions), due, f"d{name}/dt")
-        terms = affine(rate, set(self.driven))
-        if terms is None or set(terms) - {name, None}:
-            refuse(
-                f"the event-driven equation of {name} in {self.name}, not linear or coupled",
-                "flag it (clock-driven)",
-            )
-        assert terms is not None
-        return name, terms.get(name, ZERO), terms.get(None, ZERO)
-
-    def _clocked_text(self) -> str:
-        """The text of the equations without those that are event-driven."""
-        return re.sub(
-            r"^[^\n]*\(\s*event-driven\s*\)[^\n]*$", "", self.equations.source.text, flags=re.M
-        )
 
     def _refuse_unsupported(
         self, model: Any, event: Any, multisynaptic: Any, connect: Any, pre: Any, post: Any

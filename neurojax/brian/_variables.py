@@ -81,6 +81,8 @@ class VariableView(np.lib.mixins.NDArrayOperatorsMixin):
         self._group, self._name, self._si = group, name, si_values
 
     def __getitem__(self, item: Any) -> Any:
+        if isinstance(item, tuple) and (None in item or Ellipsis in item):
+            return self[:][item]
         group, name = self._group, self._name
         variable = group.variable(name)
         index = group.indices(item, caller_names)

@@ -25,12 +25,12 @@ def test_variables_are_set_and_read_with_units(group):
     group.tau[5:] = "(i + 1)*ms"
     group.I[2] = 0.5 * nA
     group.x = np.arange(10.0)
-    group.x["i >= 8"] = -1
+    group.x["i >= 8"] = -1  # pyright: ignore[reportArgumentType, reportCallIssue]
     group.k = 7
 
     np.testing.assert_allclose(group.v / mV, np.full(10, 3.0))
     np.testing.assert_allclose(group.tau[4:7] / ms, [10, 6, 7])
-    assert str(group.I[2]) == "500. pA"
+    assert str(group.I[2]) == "0.5 nA"
     np.testing.assert_allclose(group.x[:], [*range(8), -1, -1])
     np.testing.assert_allclose(group.double[3] / mV, 6)
     np.testing.assert_allclose(group.v_[0], 3e-3)

@@ -14,6 +14,10 @@ from neurojax import brian as b
         (1 * b.nS * b.mV, "1. pA", "1. * pamp"),
         (20 * b.Hz, "20. Hz", "20. * hertz"),
         (0 * b.mV, "0. V", "0. * volt"),
+        # The unit in which the geometric mean of the values is the closest to 10.
+        (0.5 * b.mV, "0.5 mV", "0.5 * mvolt"),
+        ([0.1, 0.2] * b.ms, "[100. 200.] us", "array([100., 200.]) * usecond"),
+        ([5, 3000] * b.Hz, "[   5. 3000.] Hz", "array([   5., 3000.]) * hertz"),
         (3 * b.mM, "3. mM", "3. * mmolar"),
         (70 * b.umetre**2, "70. um^2", "70. * umetre2"),
         (-70 * b.mV, "-70. mV", "-70. * mvolt"),
@@ -77,4 +81,6 @@ def test_dimensions_can_be_asked_for():
     assert b.have_same_dimensions(3 * b.nA, b.nS * b.mV)
     assert not b.have_same_dimensions(3 * b.nA, b.nS)
     assert b.is_dimensionless(3 * b.ms / b.second)
-    assert (3456 * b.nA).in_unit(b.uA) == "3.456 µA"
+    assert (3456 * b.nA).in_unit(b.uA) == "3.456 uA"
+    with pytest.raises(b.DimensionMismatchError, match="do not match"):
+        (3 * b.nA).in_unit(b.mV)

@@ -17,6 +17,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
 ROWS = re.findall(r"^\| (\w+) \|.*\| (1e-\d+) \|$", (ROOT / "docs/brian.md").read_text(), re.M)
 BOUNDS = {name: float(bound) for name, bound in ROWS}
 RANDOM = "random_drive"
+SPIKES = {"cuba": 1113, "cobahh": 1077}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,10 @@ def test_results_agree(name, brian2):
         assert value.shape == theirs[key].shape, key
         # Rounding: the two compute in other units, and in another order.
         np.testing.assert_allclose(value, theirs[key], rtol=0, atol=BOUNDS[name], err_msg=key)
+
+
+def test_the_networks_have_the_tables_spikes(brian2):
+    assert {name: len(brian2[f"{name}/times"]) for name in SPIKES} == SPIKES
 
 
 def test_statistics_agree(brian2):
