@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple, final
 
+import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -66,6 +67,11 @@ class WilsonCowan(System):
         onto_E = _response(self.c_1 * E - self.c_2 * I + P, self.a_E, self.theta_E, self.r_E * E)
         onto_I = _response(self.c_3 * E - self.c_4 * I + Q, self.a_I, self.theta_I, self.r_I * I)
         return WilsonCowanState((onto_E - E) / self.tau_E, (onto_I - I) / self.tau_I)
+
+    @property
+    def default_solver(self) -> diffrax.Heun:
+        """Of second order: it is smooth, and not stiff."""
+        return diffrax.Heun()
 
 
 def _response(x: Array, a: Array, theta: Array, refractory: Array) -> Array:
