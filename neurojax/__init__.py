@@ -6,6 +6,7 @@ from . import learning as learning
 from . import neurons as neurons
 from . import predictive as predictive
 from . import spiking as spiking
+from . import units as units
 from .core import (
     Arrivals as Arrivals,
 )
@@ -77,9 +78,6 @@ from .core import (
 )
 from .core import (
     simulate as simulate,
-)
-from .core import (
-    units as units,
 )
 from .equations import from_equations as from_equations
 from .neurons import LIF as LIF

@@ -1,4 +1,4 @@
-"""The README's example runs as it stands and shows what its comments say."""
+"""The README's examples run as they stand and show what their comments say."""
 
 import re
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 README = Path(__file__).parents[1] / "README.md"
 
 
-def test_the_example_runs_and_prints_what_it_says(capsys):
-    (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
-    promised = re.findall(r"print\(.*\)  # (.*)", example)
+def test_the_examples_run_and_print_what_they_say(capsys):
+    examples = "".join(re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL))
+    promised = re.findall(r"print\(.*\)  # (.*)", examples)
 
-    exec(compile(example, README.name, "exec"), {})
+    exec(compile(examples, README.name, "exec"), {})
 
     assert promised
     assert capsys.readouterr().out.splitlines() == promised

@@ -1,6 +1,5 @@
 """What evolves, and how it is run through time."""
 
-from . import units as units
 from ._checkpoint import load as load
 from ._checkpoint import metadata_of as metadata_of
 from ._checkpoint import save as save
