@@ -168,7 +168,7 @@ class Group(BrianObject):
     def __setattr__(self, name: str, value: Any) -> None:
         variables = self.__dict__.get("variables", {})
         if name in variables and name not in self.__dict__:
-            if not (isinstance(value, VariableView) and value._group is self):
+            if not (isinstance(value, VariableView) and value.is_of(self, name)):
                 self.put(name, slice(None), value)
         elif name.endswith("_") and name[:-1] in variables:
             self.put(name[:-1], slice(None), value, si_values=True)

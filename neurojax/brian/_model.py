@@ -1,5 +1,6 @@
 """A model's text as the fields of a part: variables, checked equations, a method."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ def equations_of(model: Any) -> EquationLines:
     text = getattr(model, "text", model)
     if not isinstance(text, str):
         raise TypeError(f"a model must be equations as text, got {model!r}.")
+    if re.search(r"\(\s*linked\s*\)", text):
+        refuse("the flag (linked)", "use Synapses, or put both in one group")
     return parse_equations(text, called(text))
 
 

@@ -108,6 +108,8 @@ def _operator(name: str) -> None:
     plain = getattr(registry.Quantity, name)
 
     def operator(self: Quantity, *others: Any) -> Any:
+        if any(getattr(x, "is_view", False) for x in others):
+            return NotImplemented  # a group's variable knows its own value
         others = tuple(np.asarray(x) if isinstance(x, list | tuple) else x for x in others)
         return checked(lambda: plain(self, *others))
 

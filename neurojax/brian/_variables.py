@@ -1,5 +1,6 @@
 """Variables of groups as a script sees them: read, sliced and set with units."""
 
+import operator
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -98,6 +99,10 @@ class VariableView(np.lib.mixins.NDArrayOperatorsMixin):
             return si(value, variable.dim)
         return from_coherent(value[()] if value.ndim == 0 else value, variable.dim)
 
+    def is_of(self, group: "Group", name: str) -> bool:
+        """Whether it is this variable of this group."""
+        return self._group is group and self._name == name
+
     def __setitem__(self, item: Any, value: Any) -> None:
         self._group.put(self._name, item, value, self._si)
 
@@ -126,6 +131,21 @@ class VariableView(np.lib.mixins.NDArrayOperatorsMixin):
         unit = "" if value.unit in ("1", "integer") else f" * {value.unit}"
         plain = si(np.asarray(self), value.dim) if self._si else np.asarray(self[:])
         return f"<{self._group.name}.{self._name}: {plain!r}{unit}>"
+
+
+def _in_place(name: str) -> None:
+    """`G.v += x` sets all elements."""
+    plain = getattr(operator, name)
+
+    def assign(self: VariableView, other: Any) -> VariableView:
+        self[:] = plain(self[:], unwrapped(other))
+        return self
+
+    setattr(VariableView, f"__i{name.strip('_')}__", assign)
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    _in_place(f"__{_name}__")
 
 
 def unwrapped(x: Any) -> Any:

@@ -39,7 +39,12 @@ def test_variables_are_set_and_read_with_units(group):
     group.v *= 2
     np.testing.assert_allclose(np.mean(group.v) / mV, 8)
     np.testing.assert_allclose((group.v - 1 * mV) / mV, np.full(10, 7.0))
-    np.testing.assert_allclose(5 * mV - group.v, -3 * np.ones(10) * mV)
+    np.testing.assert_allclose((5 * mV - group.v) / mV, np.full(10, -3.0))
+    group.v[1:3] -= 2 * mV
+    np.testing.assert_allclose(group.v[:4] / mV, [8, 6, 6, 8])
+    group.x = group.k
+    np.testing.assert_allclose(np.asarray(group.x), np.full(10, 7.0))
+    assert np.all(2 * mV < group.v)
     group.v_ = 2e-3
     np.testing.assert_allclose(group.v / mV, np.full(10, 2.0))
 

@@ -44,6 +44,8 @@ def synapses(model="w : 1", **options):
         (lambda: group("v = rand() : 1\ndx/dt = v/ms : 1"), "rand"),
         (lambda: group("dv/dt = own(v)/ms : 1", namespace={"own": abs}), "own"),
         (lambda: group("dv/dt = x/ms : 1\nx = t/ms : 1 (constant over dt)"), "constant over dt"),
+        (lambda: group("v : 1 (linked)"), "linked"),
+        (lambda: b.check_units(x=1), "check_units"),
         (lambda: group(NOISE, method="euler"), "noise"),
         (lambda: synapses("w : 1\nv_post = w : 1 (summed)"), "summed"),
         (lambda: synapses("dw/dt = -w*w/ms : 1 (event-driven)", on_pre="w += 1"), "event-driven"),
