@@ -27,7 +27,7 @@ class RateNeurons(System):
     `weights` W is [neurons, neurons], from column to row; tau in ms, scalar or one for each; `gain`
     φ any function of an array (`jax.nn.relu`, `jnp.tanh`, ...). The drive I has the unit of W r. An
     uncoupled neuron with `sigma` has it as the standard deviation of its rate; None is no noise.
-    Starts at r = 0.
+    Starts at r = 0; a state of [batch, neurons] is a batch of networks.
 
     Raises `ValueError` for weights that are not square, a tau that is not positive or does not fit.
     Source: Wilson & Cowan 1972, Biophys. J. 12; Dayan & Abbott 2001, Theoretical Neuroscience,
@@ -61,7 +61,7 @@ class RateNeurons(System):
         return RateState(jnp.zeros(self.weights.shape[:1], self.weights.dtype))
 
     def vector_field(self, t: Any, state: RateState, drive: Any) -> RateState:
-        return RateState((self.gain(self.weights @ state.r + drive) - state.r) / self.tau)
+        return RateState((self.gain(state.r @ self.weights.T + drive) - state.r) / self.tau)
 
     def diffusion(self, t: Any, state: RateState, drive: Any) -> RateState | None:
         return None if self.sigma is None else RateState(self.sigma * jnp.sqrt(2 / self.tau))

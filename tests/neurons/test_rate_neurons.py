@@ -45,6 +45,16 @@ def test_a_rectified_network_keeps_the_larger_input():
     assert sol["r"].dtype == jnp.float32 and np.all(sol["r"] >= 0)
 
 
+def test_a_batch_of_states_is_a_batch_of_networks():
+    network = RateNeurons(np.asarray(WEIGHTS, np.float32), gain=jnp.tanh)
+    starts = jnp.array([[0.0, 0.1, 0.2], [1.0, -1.0, 0.5]])
+    state = network.initial_state()
+    batch = nj.simulate(network, 0.3, t1=5.0, dt=0.5, state=state._replace(r=starts))
+    for i in range(2):
+        alone = nj.simulate(network, 0.3, t1=5.0, dt=0.5, state=state._replace(r=starts[i]))
+        np.testing.assert_allclose(batch["r"][:, i], alone["r"], atol=1e-6)
+
+
 @pytest.mark.usefixtures("x64")
 def test_a_random_network_is_silent_below_a_gain_of_one_and_chaotic_above():
     """Sompolinsky, Crisanti & Sommers 1988: weights of variance g²/N, φ = tanh."""
