@@ -5,23 +5,12 @@ from typing import Any, NamedTuple, final
 import diffrax
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..core import as_parameter, non_negative, positive, where_spiked
 from ._integrate_and_fire import IntegrateAndFire
 
-# Of the after-spike currents of the default cell: added (nA), decay (1/ms).
-ADDED, DECAY = np.array([-0.00918, -0.19894]), np.array([0.003, 0.1])
-
-
-def _of_currents(default: np.ndarray) -> Any:
-    """A parameter with one row for each after-spike current: [currents] or [currents, *shape]."""
-    return eqx.field(
-        converter=as_parameter,
-        default_factory=lambda: default.astype(jnp.result_type(float)),
-        metadata={"stacked": True},
-    )
+STACKED = {"stacked": True}  # a row for each after-spike current
 
 
 class GLIFState(NamedTuple):
@@ -68,9 +57,11 @@ class GLIF(IntegrateAndFire):
     reset_add: Array = eqx.field(converter=as_parameter, default=18.51)
     threshold_add: Array = eqx.field(converter=as_parameter, default=0.37)
     threshold_decay: Array = eqx.field(converter=as_parameter, default=0.009)
-    asc_add: Array = _of_currents(ADDED)
-    asc_decay: Array = _of_currents(DECAY)
-    asc_fraction: Array = _of_currents(np.ones(2))
+    asc_add: Array = eqx.field(
+        converter=as_parameter, default=(-0.00918, -0.19894), metadata=STACKED
+    )
+    asc_decay: Array = eqx.field(converter=as_parameter, default=(0.003, 0.1), metadata=STACKED)
+    asc_fraction: Array = eqx.field(converter=as_parameter, default=(1.0, 1.0), metadata=STACKED)
     voltage_index: Array = eqx.field(converter=as_parameter, default=0.005)
     voltage_decay: Array = eqx.field(converter=as_parameter, default=0.09)
     refractory: Array = eqx.field(converter=as_parameter, default=3.75, kw_only=True)

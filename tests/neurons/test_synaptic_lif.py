@@ -1,6 +1,7 @@
 """Leaky integrate-and-fire neurons with synapses, held against their closed forms."""
 
 import math
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -58,28 +59,24 @@ def test_a_weight_is_the_peak_of_the_alpha_current():
     assert abs(sol.ts[i_syn.argmax()] - (0.1 + 5.0)) < 1e-9
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_by_events_and_refractory(dtype, request):
+@pytest.mark.usefixtures("x64")
+def test_by_events_and_refractory():
     """Two spikes of one arrival, the second when v has risen from the reset, where it was held
     while the current decayed."""
-    if dtype == np.float64:
-        request.getfixturevalue("x64")
     cell = CurrentLIF(tau_m=TAU_M, tau_syn=20.0, refractory=4.0)
     arrival = nj.Arrivals(np.array([1.0]), np.array([6.0]))
     sol = nj.simulate(cell, t1=12.0, incoming=arrival, record=["v", "i_syn"], max_spikes=3)
 
-    def rise(current):
+    def rise(current: float) -> Any:
         return brentq(lambda s: current * potential(exponential, s, 20.0) - 1, 0, 15)
 
     first = 1 + rise(6.0)
     second = first + 4 + rise(6 * np.exp(-(first + 3) / 20))
     times = np.asarray(sol.spikes.times)
-    np.testing.assert_allclose(
-        times, [first, second, np.inf], rtol=1e-7 if dtype == np.float64 else 1e-4
-    )
+    np.testing.assert_allclose(times, [first, second, np.inf], rtol=1e-7)
     # Sampled every 0.06 ms.
     held = (sol.ts > first + 0.01) & (sol.ts < first + 3.99)
-    assert sol["v"].dtype == dtype and np.all(sol["v"][held] == 0)
+    assert np.all(sol["v"][held] == 0)
 
 
 @pytest.fixture
