@@ -112,7 +112,8 @@ MODELS = {"lif": lif, "adex": adex, "hh": hh}
 def main() -> None:
     parser = task.arguments(__doc__)
     parser.add_argument("--dtype", choices=["float32", "float64"], required=True)
-    parser.add_argument("--setting", default="", help="how HH's rates are written")
+    choices = ["default", *RATES]
+    parser.add_argument("--setting", choices=choices, default="default", help="HH's rates")
     options = parser.parse_args()
 
     folder = tempfile.TemporaryDirectory()
@@ -139,7 +140,7 @@ def main() -> None:
     serve(
         {"run": run},
         version=f"brian2 {b2.__version__}, {flags}",
-        setting=options.setting or "default",
+        setting=options.setting,
         **task.answers(monitor.count, group.v / mV, options.neurons, options.ms),
     )
 
