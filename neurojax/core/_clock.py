@@ -58,7 +58,9 @@ class ClockRun(eqx.Module):
         if rest:
             carry, (last, last_bits) = self._block(carry, rest)
             samples = jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), samples, last)
-            bits = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), bits, last_bits)
+            bits = jax.tree.map(
+                lambda a, b: jnp.concatenate([a, b.reshape(-1, b.shape[-1])]), bits, last_bits
+            )
         grid = start.step + self.every * jnp.arange(blocks + (rest > 0), dtype=start.step.dtype)
         spikes = None
         if bits is not None:
@@ -106,10 +108,10 @@ class ClockRun(eqx.Module):
         samples = observe(self.record, self.system, t, carry.state)
         if steps == 1:
             carry, out = self._step(carry)
-            out = jax.tree.map(lambda x: x[None], out)
         else:
             carry, out = scan(self._step, carry, steps)
-        raster = {n: out[RASTER].sum(0) for n, what in self.record.items() if what == RASTER}
+            out[RASTER] = jax.tree.map(lambda x: x.sum(0), out[RASTER])
+        raster = {n: out[RASTER] for n, what in self.record.items() if what == RASTER}
         return carry, (samples | raster, out[SPIKES])
 
     def _step(self, carry: _Carry) -> tuple[_Carry, dict]:

@@ -77,22 +77,6 @@ def relaxed(y: PyTree, rates: list[tuple[Array, Array]], h: Array) -> PyTree:
     return structure.unflatten([leaf + h * phi1(h * a) * f for leaf, (f, a) in pairs])
 
 
-@jax.custom_jvp
-def _computed_once(x: Array) -> Array:
-    """x itself, divided by a one that the compiler does not see.
-
-    XLA on a CPU computes multiplications and additions again in each kernel that needs them (here
-    the doublings of φ₁, for the state, the spikes and the reset), but a division once: this halves
-    the time of an adaptive exponential neuron.
-    """
-    return x / jnp.where(jnp.isnan(x), x, 1)
-
-
-@_computed_once.defjvp
-def _computed_once_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    return _computed_once(*primals), tangents[0]
-
-
 class ExponentialEuler(diffrax.AbstractItoSolver):
     """Each leaf moves along the exact solution of its own linearisation over the step.
 
@@ -139,7 +123,6 @@ class ExponentialEuler(diffrax.AbstractItoSolver):
             slopes = jax.tree.unflatten(jax.tree.structure(y0), slopes)
             kick = term.vf_prod(t0, y0, args, term.contr(t0, t1))
             y1 = jax.tree.map(lambda y, a, k: y + jnp.sqrt(phi1(2 * h * a)) * k, y1, slopes, kick)
-        y1 = jax.tree.map(_computed_once, y1)
         return y1, None, {"y0": y0, "y1": y1}, None, diffrax.RESULTS.successful
 
     def func(self, terms: Any, t0: Any, y0: PyTree, args: PyTree) -> PyTree:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import jaxprs_in_params
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 # A gradient stores one state a step; beyond this many bytes (about a core's cache) it stores one
 # in about sqrt(steps): recomputing the steps between costs no more than the memory did.
@@ -49,6 +49,25 @@ def scan(body: Body, carry: PyTree, length: int) -> tuple[PyTree, PyTree]:
 
     with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
         return jax.jit(loop)(carry)
+
+
+def decided(predicate: Callable[[PyTree], Array], state: PyTree) -> Array:
+    """`predicate(state)`, stored on a CPU before anything uses it.
+
+    XLA would decide anew in each use; and where new values of two leaves each need the old ones of
+    both it would copy these in each step.
+    """
+    if jax.default_backend() != "cpu":
+        return predicate(state)
+
+    def unit(state: PyTree) -> tuple[Array, Array]:
+        with set_xla_metadata(inlineable=None, xla_cpu_small_call=None):
+            # A unit of one result could be taken for a loop that is divided among threads.
+            return predicate(state), jnp.array(True)
+
+    with set_xla_metadata(inlineable="false", xla_cpu_small_call=None):
+        held, true = jax.jit(unit)(state)
+    return held & true
 
 
 def _rematerialised(body: Body, carry: PyTree, length: int) -> tuple[PyTree, PyTree]:

@@ -120,8 +120,7 @@ def _clock_run(
         dt=dt,
         steps=steps,
         every=min(every, steps),
-        about=f"{type(system).__name__} to {float(t1):g} ms, {steps} steps of {dt:g} ms by "
-        f"{type(solver).__name__}",
+        about=f"{type(system).__name__}, {steps} steps of {dt:g} ms by {type(solver).__name__}",
     )
 
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 Surrogate = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
 
@@ -20,22 +20,36 @@ def superspike(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return (1 + 10 * jnp.abs(x)) ** -2
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(1,))
 def spike(condition: Float[Array, "*shape"], surrogate: Surrogate) -> Float[Array, "*shape"]:
     """1 where `condition > 0`, else 0; its derivative in training is `surrogate(condition)`."""
-    return (condition > 0).astype(condition.dtype)
+    return spiked(condition, condition > 0, surrogate)
 
 
-@spike.defjvp
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def spiked(
+    condition: Float[Array, "*shape"], fired: Bool[Array, "*shape"], surrogate: Surrogate
+) -> Float[Array, "*shape"]:
+    """`spike` where it is known already who `fired`."""
+    return fired.astype(condition.dtype)
+
+
+@spiked.defjvp
 def _spike_jvp(surrogate: Surrogate, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    (condition,), (tangent,) = primals, tangents
-    return spike(condition, surrogate), surrogate(condition) * tangent
+    (condition, fired), (tangent, _) = primals, tangents
+    return spiked(condition, fired, surrogate), surrogate(condition) * tangent
 
 
+@jax.custom_jvp
 def where_spiked(
     spikes: Float[Array, "*shape"], after: Array, before: Float[Array, "*shape"]
 ) -> Float[Array, "*shape"]:
     """`after` where a neuron spiked, `before` elsewhere: exact in value, and differentiable in
     `spikes` as `spikes·after + (1 − spikes)·before` is."""
-    unchanged = spikes - jax.lax.stop_gradient(spikes)
-    return jnp.where(spikes > 0, after, before) + unchanged * (after - before)
+    return jnp.where(spikes > 0, after, before)
+
+
+@where_spiked.defjvp
+def _where_spiked_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    (spikes, after, before), (ds, da, db) = primals, tangents
+    slope = jnp.where(spikes > 0, da, db) + ds * (after - before)
+    return where_spiked(spikes, after, before), slope

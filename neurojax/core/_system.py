@@ -12,7 +12,8 @@ import lineax as lx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from ._exponential_euler import ExponentialEuler
-from ._spike import Surrogate, spike
+from ._scan import decided
+from ._spike import Surrogate, spiked
 
 if TYPE_CHECKING:  # to a type checker an AbstractVar would be a field that __init__ takes
     from typing import ClassVar as AbstractVar
@@ -118,6 +119,11 @@ class SpikingSystem(System):
     def spike_condition(self, state: PyTree) -> Float[Array, "*shape"]:
         """Crosses zero upward at a spike; one element for each neuron."""
 
+    def spikes(self, state: PyTree) -> Float[Array, "*shape"]:
+        """1 where the spike condition is above zero, else 0, with the surrogate's derivative."""
+        fired = decided(lambda s: self.spike_condition(s) > 0, state)
+        return spiked(self.spike_condition(state), fired, self.surrogate)
+
     @abc.abstractmethod
     def reset(self, state: PyTree, spikes: Float[Array, "*shape"]) -> PyTree:
         """The state after the neurons with `spikes` = 1 have spiked."""
@@ -133,7 +139,7 @@ class SpikingSystem(System):
     def jump(
         self, clock: Clock, state: PyTree, incoming: PyTree, key: PRNGKeyArray | None
     ) -> tuple[PyTree, PyTree]:
-        spikes = spike(self.spike_condition(state), self.surrogate)
+        spikes = self.spikes(state)
         state = self.reset(state, spikes)
         return state if incoming is None else self.receive(state, incoming), spikes
 

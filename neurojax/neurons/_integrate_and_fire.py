@@ -13,7 +13,6 @@ from ..core import (
     Surrogate,
     as_parameter,
     non_negative,
-    spike,
     superspike,
 )
 from ._escape_noise import EscapeNoise, drawn
@@ -102,7 +101,7 @@ class IntegrateAndFire(SpikingSystem):
     def fire(self, clock: Clock, state: Any, key: PRNGKeyArray | None) -> Float[Array, "*shape"]:
         """Who spikes at the end of a clock step: whoever is past threshold, or by chance."""
         if self.escape is None:
-            return spike(self.spike_condition(state), self.surrogate)
+            return self.spikes(state)
         expected = self.escape.expected(self.distance(state), clock.dt)
         return drawn(self.unless_refractory(state, expected), self._key(key))
 

@@ -64,7 +64,7 @@ def test_an_unknown_recording_lists_the_known(sol):
 def test_it_tells_what_it_is(sol):
     text = repr(sol)
 
-    assert text.startswith("Solution of LIF to 30 ms, 300 steps of 0.1 ms by ExponentialEuler")
+    assert text.startswith("Solution of LIF, 300 steps of 0.1 ms by ExponentialEuler")
     assert "v: float32[300, 2, 3] from 0 to 0.9" in text
     assert f"spikes: {len(sol.spikes.times)} in 6 neurons" in text
     alone = nj.simulate(nj.LIF(), 1.2, t1=20.0, max_spikes=3)

@@ -26,7 +26,7 @@ def test_within_jit(alone):
 
     np.testing.assert_allclose(sol["v"], alone[1]["v"], rtol=1e-6)
     np.testing.assert_array_equal(sol.spikes.times, alone[1].spikes.times)
-    assert repr(sol).startswith("Solution of LIF to 30 ms, 300 steps of 0.1 ms")
+    assert repr(sol).startswith("Solution of LIF, 300 steps of 0.1 ms")
 
 
 def test_a_constant_drive_under_jit():
@@ -127,3 +127,19 @@ def test_by_events_the_end_may_be_traced_and_has_a_gradient():
     value, slope = end(5.0)
     assert abs(value - (1 - np.exp(-0.5))) < 1e-8
     assert abs(slope - np.exp(-0.5) / 10) < 1e-7
+
+
+def test_going_on_is_not_compiled_again():
+    neuron, steps = nj.LIF(), []
+
+    def drive(t):
+        steps.append(t)  # traced once for each compilation
+        return 1.2 + 0 * t
+
+    drive = jax.tree_util.Partial(drive)
+    final = nj.simulate(neuron, drive, t1=5.0, dt=0.1).final
+    traced = len(steps)
+    nj.simulate(neuron, drive, t1=10.0, dt=0.1, state=final)
+    checks = len(steps) - traced
+    nj.simulate(neuron, drive, t1=10.0, dt=0.1, state=final)
+    assert len(steps) - traced == 2 * checks < 2 * traced
