@@ -18,7 +18,7 @@ from ._flow import flowing, is_stochastic
 from ._progress import as_meter
 from ._recording import Record, as_record
 from ._solution import RunState, Solution, check
-from ._system import Clock, System, Time
+from ._system import Clock, SpikingSystem, System, Time
 
 
 def simulate(
@@ -144,6 +144,8 @@ def _event_run(
     if max_spikes < 1:
         raise ValueError(f"max_spikes must be at least 1, got {max_spikes}.")
     drive = arguments.unclocked_drive(system, start.state, drive)
+    if isinstance(system, SpikingSystem) and system.random:
+        raise ValueError(f"{type(system).__name__} spikes at random and needs a clock: give dt.")
     if is_stochastic(system, start.state, value_at(drive, 0.0)):
         raise ValueError(f"{type(system).__name__} has noise and needs a fixed grid: give dt.")
     solver = arguments.usable(diffrax.Tsit5() if solver is None else solver, system, False)

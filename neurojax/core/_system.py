@@ -115,6 +115,11 @@ class SpikingSystem(System):
         """The edge of its clock step that a spike is stamped with: 0 the start, 1 the end."""
         return 0
 
+    @property
+    def random(self) -> bool:
+        """Whether spikes are drawn, which needs a clock and a key."""
+        return False
+
     @abc.abstractmethod
     def spike_condition(self, state: PyTree) -> Float[Array, "*shape"]:
         """Crosses zero upward at a spike; one element for each neuron."""

@@ -65,7 +65,6 @@ class IntegrateAndFire(SpikingSystem):
 
     @property
     def random(self) -> bool:
-        """Whether spikes are drawn, which needs a clock and a key."""
         return self.escape is not None
 
     @abc.abstractmethod
@@ -86,9 +85,6 @@ class IntegrateAndFire(SpikingSystem):
         distance = self.distance(state)
         if self.convention == "nest":
             distance = jnp.where(distance == 0, jnp.finfo(distance.dtype).tiny, distance)
-        if self.random:
-            message = f"{type(self).__name__} spikes at random and needs a clock: give dt."
-            distance = eqx.error_if(distance, state.frozen >= 0, message)
         return jnp.where(state.frozen > 0, -1.0, distance)
 
     def freeze(self, state: Any, frozen: Bool[Array, "*shape"]) -> Any:

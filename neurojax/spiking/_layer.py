@@ -71,6 +71,10 @@ class Layer(SpikingSystem):
     def spike_stamp(self) -> int:
         return self.neuron.spike_stamp
 
+    @property
+    def random(self) -> bool:
+        return self.neuron.random
+
     def initial_state(self, key: PRNGKeyArray | None = None) -> PyTree:
         return self.neuron.initial_state(key)
 
@@ -89,7 +93,7 @@ class Layer(SpikingSystem):
     def spike_condition(self, state: PyTree) -> Float[Array, " neurons"]:
         return self.neuron.spike_condition(state)
 
-    def freeze(self, state: PyTree, frozen: Bool[Array, " neurons"]) -> PyTree:
+    def freeze(self, state: PyTree, frozen: Bool[Array, "..."]) -> PyTree:
         return self.neuron.freeze(state, frozen)
 
     def reset(self, state: PyTree, spikes: Float[Array, " neurons"]) -> PyTree:
