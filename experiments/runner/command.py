@@ -47,12 +47,15 @@ def main(argv: list[str]) -> int:
 
 
 def find() -> dict[str, str]:
-    """Every experiment and its first line: the files that define `run`, read but not imported."""
+    """Every experiment and its first line: the files that define `run`, read but not imported; a
+    folder's is its `__init__.py`."""
     found = {}
-    for path in sorted(Path(__file__).parents[1].glob("*.py")):
+    folder = Path(__file__).parents[1]
+    for path in sorted([*folder.glob("*.py"), *folder.glob("*/__init__.py")]):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         if any(isinstance(node, ast.FunctionDef) and node.name == "run" for node in tree.body):
-            found[path.stem.replace("_", "-")] = (ast.get_docstring(tree) or "").partition("\n")[0]
+            name = path.stem if path.parent == folder else path.parent.name
+            found[name.replace("_", "-")] = (ast.get_docstring(tree) or "").partition("\n")[0]
     return found
 
 
