@@ -54,10 +54,11 @@ class Config:
     """The first seed; the others follow it."""
     voltage_steps: int = 40
     """Gradient steps on the voltage between spikes alone, which come first."""
-    spike_steps: int = 40
+    spike_steps: int = 90
     """Gradient steps on voltage and spikes."""
-    final_steps: int = 30
-    """At the most, steps of Levenberg and Marquardt's method that come last."""
+    final_steps: int = 36
+    """Steps of Levenberg and Marquardt's method that come last, at the most: a third each under
+    loose, less loose and final errors in time."""
     learning_rate: float = 0.1
     """Adam's learning rate."""
     dt: float = 0.2
@@ -70,10 +71,11 @@ class Config:
     """Two spikes coincide when they are at most so far apart (ms)."""
 
     def __post_init__(self):
-        at_least(self, 1, "seeds", "voltage_steps", "spike_steps", "final_steps")
+        at_least(self, 1, "seeds", "voltage_steps", "spike_steps")
         at_least(self, 0, "seed", "refractory")
         positive(self, "learning_rate", "dt", "window")
         in_range(self, -60, 40, "v_peak")
+        at_least(self, 3, "final_steps")
         if self.recording != SIMULATED and not Path(self.recording).is_file():
             raise ExperimentError(f"--recording: there is no file {self.recording}")
 

@@ -47,12 +47,12 @@ class AdExCell:
         capacitance, conductance, rest = passive(trace)
         onset, troughs = spike_potentials(trace, self.refractory)
         return {
-            "C_m": factor(capacitance, 3),
-            "g_leak": factor(conductance, 3),
+            "C_m": factor(capacitance, 5),
+            "g_leak": factor(conductance, 5),
             "E_leak": around(rest, 20, 20),
             "v_T": around(onset, 30, 5),
             "delta_T": Range(0.5, 10, log=True),
-            "a": Range(-0.2 * conductance / 3, 2 * conductance),
+            "a": Range(-0.1 * conductance, 2 * conductance),
             "tau_w": Range(5, 5000, log=True),
             "b": Range(0.05 * conductance, 50 * conductance, log=True),
             "v_reset": Range(troughs[0] - 5, troughs[1] + 5),

@@ -84,10 +84,14 @@ def finisher(cell: Cell, dt: float, steps: int) -> Any:
             return forcing.residuals(cell, unit, data, dt, slack)[:, 0]
 
         solver = optx.LevenbergMarquardt(rtol=1e-4, atol=1e-4)
-        loose = steps * 2 // 5
-        for slack, most in ((LOOSE, loose), (1.0, steps - loose)):
+        for slack in (LOOSE, LOOSE**0.5, 1.0):
             found = optx.least_squares(
-                partial(errors, slack=slack), solver, logit, args=data, max_steps=most, throw=False
+                partial(errors, slack=slack),
+                solver,
+                logit,
+                args=data,
+                max_steps=steps // 3,
+                throw=False,
             )
             logit = found.value
         return jax.nn.sigmoid(logit), (errors(logit, data, 1.0) ** 2).sum()
