@@ -37,8 +37,9 @@ EVALUATIONS_A_GRADIENT = 4
 
 def default_recording() -> str:
     """The file in $NEUROJAX_DATA, or where there is none, a simulated recording."""
-    path = Path(os.environ.get("NEUROJAX_DATA", "")) / "recordings" / "ic_steps.npz"
-    return str(path.absolute()) if path.is_file() else SIMULATED
+    folder = os.environ.get("NEUROJAX_DATA")
+    path = Path(folder or "") / "recordings" / "ic_steps.npz"
+    return str(path.absolute()) if folder and path.is_file() else SIMULATED
 
 
 @dataclass(frozen=True)
