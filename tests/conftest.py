@@ -25,3 +25,10 @@ def x64() -> Iterator[None]:
     """The test runs in double precision."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_programs_are_dropped() -> Iterator[None]:
+    """Hundreds of them would fill the memory, gigabytes by the end of the suite."""
+    yield
+    jax.clear_caches()
