@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from experiments.fit_neuron.traces import Trace
 
 SIMULATED = "simulated"
+IRREGULAR = "coincidence under the recording's irregularity"
 METHODS = {"gradients": "gradients", "cma": "CMA-ES"}
 # A gradient counts as so many simulations of the recording: forward, forward again, and backward,
 # which is about two more. A step of the last stage is one, and one for each parameter's tangent.
@@ -139,13 +140,14 @@ def recovered(truth: dict[str, float], found: dict[str, list[float]]) -> dict[st
 
 
 def summarise(config: Config, trace: Trace, fits: dict[tuple[str, str], Any]) -> dict[str, Any]:
-    from experiments.fit_neuron.scores import MEASURES, best_seed, mean_over, neighbours
+    from experiments.fit_neuron.scores import MEASURES, best_seed, mean_over, neighbours, regularity
 
     return {
         "recording": config.recording,
         "sweeps": {role: trace.sweeps(role) for role in ("train", "validation", "held out")},
         "spikes recorded": [len(spikes) for spikes in trace.spikes_by_sweep()],
-        "neighbouring sweep": neighbours(trace, config.window),
+        "coincidence of neighbouring sweeps": neighbours(trace, config.window),
+        IRREGULAR: regularity(trace, config.window),
         "fits": {
             f"{name}/{method}": {
                 "parameters": {n: spread(values) for n, values in fit["parameters"].items()},
@@ -191,8 +193,10 @@ def tabulate(
         f"Held out: sweeps {trace.sweeps('held out')} of {counts} spikes. Voltage error: root mean "
         "square away from spikes. An evaluation is one simulation of the whole recording; a "
         f"gradient counts as {EVALUATIONS_A_GRADIENT}, a Jacobian as one for each parameter. "
-        "Seconds are of one seed, without compiling. The sweep before or after as prediction: Γ "
-        f"{summary['neighbouring sweep']:.2f}. No sweep is repeated, so nothing bounds Γ.",
+        "Seconds are of one seed, without compiling. For "
+        "comparison, Γ of the sweeps before and after: "
+        f"{summary['coincidence of neighbouring sweeps']:.2f}; of intervals as irregular as those "
+        f"recorded: {summary[IRREGULAR]:.2f}.",
     )
     if "truth" in summary:
         run.table(

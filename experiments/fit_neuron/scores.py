@@ -12,6 +12,7 @@ import neurojax as nj
 from experiments.fit_neuron.cells import Cell
 from experiments.fit_neuron.forcing import start
 from experiments.fit_neuron.traces import Targets, Trace, targets
+from experiments.runner import generator
 from neurojax.metrics import coincidence_factor, spike_count_error, subthreshold_rmse
 
 MEASURES = ("count error", "coincidence", "voltage error")
@@ -71,6 +72,30 @@ def mean_over(trace: Trace, sweeps: list[dict[str, Any]], role: str, measure: st
 def best_seed(trace: Trace, sweeps: list[dict[str, Any]]) -> int:
     """The seed with the highest coincidence on the validation sweeps."""
     return int(np.argmax(mean_over(trace, sweeps, "validation", "coincidence")))
+
+
+def regularity(trace: Trace, window: float, draws: int = 200) -> float:
+    """About what Γ the recording's own irregularity leaves to a neuron that is right on average.
+
+    The mean Γ, over held-out sweeps, of the recorded train with one whose intervals differ from it
+    as neighbouring recorded ones do (by the second difference of intervals under one current), each
+    train's first spike the same. No model is in it, and no repeated sweep either.
+    """
+    draw = generator(0, "irregular intervals")
+    gammas = []
+    for sweep in trace.sweeps("held out"):
+        trains = trace.trains(sweep)
+        intervals = [np.diff(train) for train in trains]
+        bends = [(i[1:-1] - (i[:-2] + i[2:]) / 2) / i[1:-1] for i in intervals if len(i) > 2]
+        spread = np.sqrt(np.mean(np.concatenate([[0.0], *bends]) ** 2) / 1.5)
+        for _ in range(draws):
+            other = [
+                train[0] + np.cumsum([0, *i * (1 + spread * draw.standard_normal(len(i)))])
+                for train, i in zip(trains, intervals, strict=True)
+            ]
+            pair = np.concatenate(trains), np.concatenate(other)
+            gammas.append(coincidence_factor(*pair, duration=trace.duration, window=window))
+    return float(np.mean(gammas))
 
 
 def neighbours(trace: Trace, window: float) -> float:

@@ -77,6 +77,13 @@ class Trace(NamedTuple):
     def spikes_by_sweep(self) -> list[np.ndarray]:
         return self.by_sweep(self.spikes)
 
+    def trains(self, sweep: int) -> list[np.ndarray]:
+        """The spikes of a sweep (ms from its start), those under one current together."""
+        changes = (np.flatnonzero(np.diff(self.current[self.of(sweep)])) + 1) * self.dt
+        spikes = self.spikes_by_sweep()[sweep]
+        parts = np.split(spikes, np.searchsorted(spikes, changes))
+        return [part for part in parts if len(part)]
+
 
 def role_of(sweep: int) -> str:
     """Every fourth sweep is held out, every fourth validates: both lie between training sweeps."""

@@ -10,6 +10,7 @@ import pytest
 
 from experiments.fit_neuron import forcing
 from experiments.fit_neuron.cells import AdExCell, SlowCell
+from experiments.fit_neuron.scores import regularity
 from experiments.fit_neuron.simulated import TRUTH, simulated
 from experiments.fit_neuron.traces import Trace, passive, targets, trace_of
 from experiments.runner import ExperimentError
@@ -138,6 +139,21 @@ def test_trace(recording: Recording):
     counts = [((v[1:] > 0) & (v[:-1] <= 0)).sum() for v in recording.voltage]
     assert [len(train) for train in trace.spikes_by_sweep()] == counts
     assert not targets(trace).compared[gap].any()
+
+
+def test_irregular_intervals_bound_coincidence(trace: Trace):
+    """The simulated neuron is regular; a train of the same spikes, each interval a fifth longer or
+    shorter at random, is not."""
+    assert regularity(trace, 4.0, draws=5) > 0.9
+    draw = np.random.default_rng(0)
+    shaken = [
+        start * DT
+        + train[0]
+        + np.cumsum([0, *np.diff(train) * draw.choice([0.8, 1.2], len(train) - 1)])
+        for sweep, start in enumerate(trace.starts)
+        for train in trace.trains(sweep)
+    ]
+    assert regularity(trace._replace(spikes=np.concatenate(shaken)), 4.0, draws=20) < 0.8
 
 
 def test_passive_membrane():
