@@ -52,7 +52,7 @@ def test_spikes_by_events_and_their_indices():
 
 def test_spikes_that_were_not_recorded():
     sol = nj.simulate(CELLS, 1.2, t1=1.0, dt=0.1, record=["v"])
-    with pytest.raises(ValueError, match=r"spikes were not recorded \(LIF to 1 ms"):
+    with pytest.raises(ValueError, match=r"spikes were not recorded \(LIF, 10 steps"):
         _ = sol.spikes
 
 
