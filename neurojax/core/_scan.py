@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.experimental.xla_metadata import set_xla_metadata
-from jax.extend.core import jaxprs_in_params
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun, jaxprs_in_params
 from jaxtyping import Array, PyTree
 
 # A gradient stores one state a step; beyond this many bytes (about a core's cache) it stores one
@@ -40,15 +40,35 @@ def scan(body: Body, carry: PyTree, length: int) -> tuple[PyTree, PyTree]:
     Each body is rematerialised in the gradient, so that only the carry is stored for each step;
     where those are many, blocks of about sqrt(length) are rematerialised as well.
     """
-    if length == 0 or not _is_native(body, carry):
+    if length == 0 or jax.default_backend() != "cpu" or _bytes(carry) > NATIVE_STATE_LIMIT:
         return _rematerialised(body, carry, length)
+    program, shape = jax.make_jaxpr(body, return_shape=True)(carry)
+    if not set(NATIVE_OPERATIONS.split()).issuperset(_operations(program.jaxpr)):
+        return _rematerialised(body, carry, length)
+    return _native(program, jax.tree.structure(shape), carry, length)
 
-    def loop(carry: PyTree) -> tuple[PyTree, PyTree]:
+
+def _native(
+    program: ClosedJaxpr, structure: PyTree, carry: PyTree, length: int
+) -> tuple[PyTree, PyTree]:
+    """The loop as one function of XLA's.
+
+    What the body closes over are its arguments, and barriers stand around it: of a large constant
+    within it, or of its results taken apart inside, XLA makes wrong code or none.
+    """
+
+    def loop(carry: PyTree, closed_over: list[Array]) -> tuple[PyTree, PyTree]:
+        step = jaxpr_as_fun(ClosedJaxpr(program.jaxpr, closed_over))
+
+        def body(carry: PyTree) -> tuple[PyTree, PyTree]:
+            return jax.tree.unflatten(structure, step(*jax.tree.leaves(carry)))
+
         with set_xla_metadata(xla_cpu_small_call=None, inlineable=None):
             return _rematerialised(body, carry, length)
 
+    closed_over = [jax.lax.optimization_barrier(jnp.asarray(x)) for x in program.consts]
     with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
-        return jax.jit(loop)(carry)
+        return jax.lax.optimization_barrier(jax.jit(loop)(carry, closed_over))
 
 
 def decided(predicate: Callable[[PyTree], Array], state: PyTree) -> Array:
@@ -84,13 +104,6 @@ def _rematerialised(body: Body, carry: PyTree, length: int) -> tuple[PyTree, PyT
     out = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), out)
     carry, rest = jax.lax.scan(step, carry, length=length % block)
     return carry, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), out, rest)
-
-
-def _is_native(body: Body, carry: PyTree) -> bool:
-    if jax.default_backend() != "cpu" or _bytes(carry) > NATIVE_STATE_LIMIT:
-        return False
-    program = jax.make_jaxpr(body)(carry)
-    return set(NATIVE_OPERATIONS.split()).issuperset(_operations(program.jaxpr))
 
 
 def _operations(jaxpr: Any) -> Iterator[str]:

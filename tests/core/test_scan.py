@@ -98,3 +98,20 @@ def test_memory_of_a_gradient_is_a_state_for_each_step(limit):
 def test_the_limit_is_kept_by_itself():
     """A long run of many neurons does not hold its states: 4,000 steps would be 68 MB."""
     assert temporary_bytes(nj.HodgkinHuxley(shape=(1000,)), 4000) < 20e6
+
+
+def test_a_long_drive_that_an_outer_jit_closes_over():
+    current = np.linspace(0.0, 1.0, 5000, dtype=np.float32)
+    neuron, series = nj.LIF(), nj.Series(current)
+    mean = jax.jit(lambda: jnp.mean(nj.simulate(neuron, series, t1=500.0, dt=0.1)["v"]))()
+    np.testing.assert_allclose(
+        mean, np.mean(nj.simulate(neuron, series, t1=500.0, dt=0.1)["v"]), rtol=1e-6
+    )
+
+
+def test_many_samples_that_an_outer_jit_reduces():
+    def mean(current):
+        return jnp.mean(nj.simulate(nj.LIF(), current, t1=14000.0, dt=0.1, record=["v"])["v"])
+
+    expected = 0.5 * (1 - 10 / 14000)  # of 0.5 (1 − exp(−t/10))
+    np.testing.assert_allclose(jax.jit(mean)(0.5), expected, rtol=1e-4)
