@@ -2,7 +2,9 @@
 
 from . import core as core
 from . import equations as equations
+from . import interop as interop
 from . import learning as learning
+from . import metrics as metrics
 from . import neurons as neurons
 from . import predictive as predictive
 from . import spiking as spiking

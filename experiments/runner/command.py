@@ -135,7 +135,7 @@ def parse(
 
 def versions() -> dict[str, str]:
     """Of what the bits of a result depend on."""
-    packages = ("jax", "jaxlib", "equinox", "optax", "numpy", "scikit-learn")
+    packages = ("jax", "jaxlib", "equinox", "optax", "optimistix", "cma", "numpy", "scikit-learn")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
