@@ -3,11 +3,13 @@
 Every spike time has a closed form, and so has the highest potential of a neuron that stays silent;
 the loss asks that potential up to threshold. The job shows what this cure is worth: each seed is
 trained with it and without, from the usual weights and from weights so small that hardly a neuron
-spikes. The defaults are those that did best on validation points of other seeds (100 to 102).
+spikes. The defaults were chosen on validation points, with seeds 100 to 102; the test points took
+no part in it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 COLORS = ("#0072B2", "#E69F00", "#009E73")  # Okabe and Ito
 TAU_M, TAU_SYN = 20.0, 5.0
 T1 = 60.0  # ms
-LEAD = 0.5  # ms of lead make a class e times as likely
+LEAD = 0.3  # ms of lead make a class e times as likely
 GRID = 120  # points along a side, for the figure of the regions
 
 
@@ -51,11 +53,11 @@ class Config:
     """Epochs of training."""
     batch_size: int = 100
     """Points in a batch."""
-    learning_rate: float = 1e-2
+    learning_rate: float = 2e-2
     """Adam's at the start; it falls to zero by a cosine."""
-    cure: float = 10.0
+    cure: float = 30.0
     """Weight in the loss of how far silent neurons stay below threshold."""
-    quiet: float = 0.1
+    quiet: float = 0.3
     """Factor on all weights at the start of the quiet networks."""
 
     def __post_init__(self):
@@ -190,7 +192,7 @@ def loss(cure: float, layers: tuple[Layer, ...], batch: Points, key: PRNGKeyArra
     """Cross-entropy of the first spikes, and the cure of silence.
 
     An output neuron should spike for every point: whether early or late is what it says. A hidden
-    one need not, but one that spikes for no point of the batch cannot learn.
+    one is asked to where it spikes for no point of the batch, and where an output neuron is silent.
     """
     import jax
     import jax.numpy as jnp
@@ -200,19 +202,10 @@ def loss(cure: float, layers: tuple[Layer, ...], batch: Points, key: PRNGKeyArra
     hidden, output = jax.vmap(partial(spikes, layers))(batch.times)
     surprise = jax.vmap(partial(first_spike_cross_entropy, t1=T1, tau=LEAD))
     wrong = surprise(output.times, batch.labels).mean()
-    below = [
-        jax.vmap(partial(shortfall, layer))(times, found)
-        for layer, times, found in zip(
-            layers, (batch.times, hidden.times), (hidden, output), strict=True
-        )
-    ]
-    dead = (below[0] > 0).all(0)
-    unanswered = (below[1] > 0).any(1)
-    silence = (
-        below[1].mean(0).sum()
-        + jnp.where(dead, below[0].mean(0), 0).sum()
-        + jnp.where(unanswered, below[0].sum(1), 0).mean()
-    )
+    below_hidden = jax.vmap(partial(shortfall, layers[0]))(batch.times, hidden)
+    below_output = jax.vmap(partial(shortfall, layers[1]))(hidden.times, output)
+    asked = (below_hidden > 0).all(0)[None] | (below_output > 0).any(1)[:, None]
+    silence = (jnp.where(asked, below_hidden, 0).sum(1) + below_output.sum(1)).mean()
     return wrong + cure * silence, {"cross-entropy": wrong, "silence": silence}
 
 
@@ -237,12 +230,17 @@ def answers(times: Any) -> Int[Array, " point"]:
     return jnp.where(jnp.isfinite(times.min(1)), times.argmin(1), -1)
 
 
-def measure(fit: Fit, test: Points) -> dict[str, Any]:
-    """On the test points; the curves are on those of validation."""
+@cache
+def respond() -> Callable[[tuple[Layer, ...], np.ndarray], list[FirstSpikes]]:
+    """`spikes` of many points, compiled once for all networks."""
     import jax
 
-    respond = jax.jit(jax.vmap(partial(spikes, fit.model)))
-    hidden, output = (np.asarray(found.times) for found in respond(test.times))
+    return jax.jit(jax.vmap(spikes, in_axes=(None, 0)))
+
+
+def measure(fit: Fit, test: Points) -> dict[str, Any]:
+    """On the test points; the curves are on those of validation."""
+    hidden, output = (np.asarray(found.times) for found in respond()(fit.model, test.times))
     given = np.asarray(answers(output))
     label = np.arange(len(CLASSES)) == test.labels[:, None]
     side = (np.arange(GRID) + 0.5) / GRID
@@ -257,7 +255,9 @@ def measure(fit: Fit, test: Points) -> dict[str, Any]:
             for name in ("accuracy", "missing", "dead")
         },
         "wrong": np.flatnonzero(given != test.labels),
-        "regions": np.asarray(answers(respond(spikes_of(grid))[1].times)).reshape(GRID, GRID),
+        "regions": np.asarray(answers(respond()(fit.model, spikes_of(grid))[1].times)).reshape(
+            GRID, GRID
+        ),
         "times": {
             "input": histogram(test.times),
             "hidden": histogram(hidden),

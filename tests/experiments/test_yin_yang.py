@@ -10,7 +10,7 @@ from experiments.runner.command import find, main
 from experiments.yin_yang_points import CLASSES, label_of, places_of, points
 
 SMALL = ["yin-yang", "--seeds", "2", "--hidden", "20", "--train", "400", "--validation", "100"]
-SMALL += ["--test", "300", "--epochs", "30", "--batch-size", "20"]
+SMALL += ["--test", "300", "--epochs", "20", "--batch-size", "20"]
 
 
 def test_the_symbol():
@@ -70,7 +70,7 @@ def test_results(folder: Path):
     assert summary["quiet-cured"]["dead"]["mean"] < 0.5
 
     curves = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    assert len(curves) == 2 * 4 * 30
+    assert len(curves) == 2 * 4 * 20
     for name in ("regions", "spike_times", "learning_curves"):
         assert (folder / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 

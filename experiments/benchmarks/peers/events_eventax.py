@@ -15,9 +15,9 @@ from eventax.adjoint import EventPropAdjoint
 from eventax.evnn import FFEvNN
 from eventax.neuron_models import LIF
 
-STEP = 0.1
-"""In tau_syn: with Heun's method spikes are within 0.003 in the mean. Euler's, its default, takes
-as long for ten times that error; with longer steps, or solvers of higher order, it stops."""
+STEP = 0.05
+"""In tau_syn: with Heun's method spikes are within 0.001 in the mean. Euler's, its default, takes
+as long for many times that error; with longer steps, or solvers of higher order, it stops."""
 optimizer = optax.adam(task.LEARNING_RATE)
 
 
