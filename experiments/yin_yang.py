@@ -329,6 +329,8 @@ def draw_regions(config: Config, run: Run, test: Points, result: dict[str, Any])
     answer.plot(*place[wrong].T, "kx", markersize=4)
     task.set(title=f"{config.test} test points")
     answer.set(title=f"answers; x: the {len(wrong)} that are wrong")
+    around = 0.5 + 0.5 * np.exp(1j * np.linspace(0, 2 * np.pi, 200))
+    answer.plot(around.real, around.imag + 0.5, color="0.3", linewidth=0.8)
     for ax in (task, answer):
         ax.set(aspect="equal", xlim=(0, 1), ylim=(0, 1), xlabel="x", ylabel="y")
         ax.grid(False)
@@ -340,7 +342,7 @@ def draw_times(config: Config, run: Run, results: list[dict[str, Any]]) -> None:
     from experiments.runner import figures
 
     figure, (hidden, output) = figures.panels(
-        2, f"cured networks on test points, {caption(config)}"
+        2, f"cured networks on test points: mean and standard deviation of {config.seeds} seeds"
     )
     times = {
         name: np.array([result["cured"]["times"][name] for result in results])
@@ -352,7 +354,7 @@ def draw_times(config: Config, run: Run, results: list[dict[str, Any]]) -> None:
     figures.band(output, middles, times["output, label"], "#009E73", "the label's neuron")
     figures.band(output, middles, times["output, others"], "#D55E00", "the others")
     for ax, title in ((hidden, "input and hidden layer"), (output, "output layer")):
-        ax.set(title=title, xlabel="time (ms)", ylabel="spikes a neuron and ms")
+        ax.set(title=title, xlabel="time (ms)", ylabel="spikes a neuron and ms", xlim=(0, 45))
         ax.legend(frameon=False)
     run.figure("spike_times", figure)
 
@@ -361,21 +363,19 @@ def draw_curves(config: Config, run: Run, results: list[dict[str, Any]]) -> None
     """Accuracy, missing output spikes and dead hidden neurons against epochs, by variant."""
     from experiments.runner import figures
 
-    figure, axes = figures.panels(3, f"validation points, {caption(config)}")
+    figure, axes = figures.panels(3, f"validation points; a line is one of {config.seeds} seeds")
     titles = {
         "accuracy": "accuracy (%)",
         "missing": "silent outputs (%)",
         "dead": "dead hidden (%)",
     }
+    epochs = np.arange(1, config.epochs + 1)
     for ax, (what, title) in zip(axes, titles.items(), strict=True):
         for name, variant in VARIANTS.items():
-            curves = [100 * np.array(result[name]["curves"][what]) for result in results]
-            epochs = np.arange(1, config.epochs + 1)
-            figures.band(ax, epochs, curves, variant.color, variant.name)
-        ax.set(title=title, xlabel="epoch")
-    axes[0].legend(frameon=False, loc="lower right")
+            for number, result in enumerate(results):
+                label = variant.name if number == 0 else None
+                curve = 100 * np.array(result[name]["curves"][what])
+                ax.plot(epochs, curve, color=variant.color, linewidth=1, label=label)
+        ax.set(title=title, xlabel="epoch", ylim=(-3, 103))
+    axes[0].legend(frameon=False, loc="center right")
     run.figure("learning_curves", figure)
-
-
-def caption(config: Config) -> str:
-    return f"mean and standard deviation over {config.seeds} seeds"
