@@ -35,7 +35,7 @@ def spike_times(
 ) -> SpikeTimes:
     """The spikes before `t1` (ms) of `CurrentLIF` neurons that start at rest, by no solver.
 
-    `times` (ms) are the inputs' spikes, in any order, one or several for each; `inf` is rest. A
+    `times` (ms) are the inputs' spikes, in any order, one or several for each; `inf` is none. A
     sample at a time: vmap for a batch. `max_spikes` is the most that a neuron of a feed-forward
     layer has; where neurons are recurrent, the most that the layer has (those at one time are one).
 
@@ -202,8 +202,6 @@ def _after_lag(m: Membrane, u: Array, j: Array, lag: Array, s: Array) -> tuple[A
     return u, j * jnp.exp(-s / m.tau_syn)
 
 
-def _from(spikes: Array, recurrent: Array | None) -> Array:
+def _from(spikes: Array, recurrent: Array | None) -> Array | float:
     """What spikes bring through recurrent weights."""
-    if recurrent is None:
-        return jnp.zeros(spikes.shape, jnp.result_type(float))
-    return spikes.astype(recurrent.dtype) @ recurrent
+    return 0.0 if recurrent is None else spikes.astype(recurrent.dtype) @ recurrent

@@ -1,4 +1,5 @@
-"""A layer by the clock: what arrives where and when. By events it is run in test_spike_times.py."""
+"""A layer by the clock and by events: what arrives where and when; more of it is in
+test_spike_times.py."""
 
 from typing import Any
 
@@ -92,6 +93,26 @@ def test_any_spiking_system_that_spikes_can_arrive_at():
     run = nj.simulate(layer, t1=10.0, dt=DT, incoming=incoming, record=["v", "spikes"])
     np.testing.assert_array_equal(run.spikes.counts(), [0, 1])
     np.testing.assert_allclose(run["v"][51], [0.4, 1.2], rtol=1e-6)
+
+
+@pytest.mark.usefixtures("x64")
+def test_by_events_any_neuron_is_delivered_to_at_the_spike_and_differentiable_through_it():
+    """LIF neuron 0 spikes at tau ln E, E = I/(I − 1), and lifts neuron 1, at 1.1 (1 − exp(−t/tau)),
+    by w: that one spikes at tau ln((1.1 − w E) / 0.1)."""
+
+    @jax.value_and_grad
+    def second_spike(inputs):
+        current, weight = inputs
+        recurrent = jnp.zeros((2, 2)).at[0, 1].set(weight)
+        layer = Layer(nj.LIF((2,), tau_m=10.0, refractory=50.0), jnp.zeros((1, 2)), recurrent)
+        drive = jnp.stack([current, jnp.full_like(current, 1.1)])
+        return nj.simulate(layer, drive, t1=25.0, max_spikes=2, record=["v"]).spikes.times[1]
+
+    time, (to_current, to_weight) = second_spike((jnp.array(1.2), jnp.array(0.05)))
+    # The solver's rtol of 1e-10 over slopes of 0.02 per ms, and what the first adds to the second.
+    np.testing.assert_allclose(time, 10 * np.log(8), rtol=1e-8)
+    np.testing.assert_allclose(to_weight, -10 * 6 / 0.8, rtol=1e-6)
+    np.testing.assert_allclose(to_current, 10 * 0.05 * 25 / 0.8, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
