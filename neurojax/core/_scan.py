@@ -54,7 +54,10 @@ def _native(
     """The loop as one function of XLA's.
 
     What the body closes over are its arguments, and barriers stand around it: of a large constant
-    within it, or of its results taken apart inside, XLA makes wrong code or none.
+    within it, of its results taken apart inside, or of an argument that it does not use since a
+    constant took its place, XLA makes wrong code or none. `jax.jit` keeps it a part of a program
+    where its gradient is taken outside one: as a whole program it would not be marked itself, only
+    what is within it.
     """
 
     def loop(carry: PyTree, closed_over: list[Array]) -> tuple[PyTree, PyTree]:
@@ -66,9 +69,13 @@ def _native(
         with set_xla_metadata(xla_cpu_small_call=None, inlineable=None):
             return _rematerialised(body, carry, length)
 
-    closed_over = [jax.lax.optimization_barrier(jnp.asarray(x)) for x in program.consts]
-    with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
-        return jax.lax.optimization_barrier(jax.jit(loop)(carry, closed_over))
+    @jax.jit
+    def marked(carry: PyTree, closed_over: list[Array]) -> tuple[PyTree, PyTree]:
+        arguments = jax.lax.optimization_barrier((carry, closed_over))
+        with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
+            return jax.lax.optimization_barrier(jax.jit(loop)(*arguments))
+
+    return marked(carry, [jnp.asarray(x) for x in program.consts])
 
 
 def decided(predicate: Callable[[PyTree], Array], state: PyTree) -> Array:

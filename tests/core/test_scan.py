@@ -115,3 +115,47 @@ def test_many_samples_that_an_outer_jit_reduces():
 
     expected = 0.5 * (1 - 10 / 14000)  # of 0.5 (1 − exp(−t/10))
     np.testing.assert_allclose(jax.jit(mean)(0.5), expected, rtol=1e-4)
+
+
+def body_that_decays(carry):
+    return carry | {"x": 0.9 * carry["x"] + jnp.arange(5.0), "n": carry["n"] + 1}, carry["x"]
+
+
+def body_that_forgets(carry):
+    return carry | {"x": jnp.sin(carry["x"]), "unread": jnp.full(5, 2.0)}, carry["unread"]
+
+
+def body_that_chooses(carry):
+    row = jax.lax.dynamic_index_in_dim(jnp.ones((300, 5)), carry["n"], 0, keepdims=False)
+    x = jnp.where(carry["flag"], carry["x"] * row, carry["unread"])
+    return carry | {"x": x, "n": carry["n"] + 1}, carry["x"] * 0
+
+
+@pytest.mark.parametrize("body", [body_that_decays, body_that_forgets, body_that_chooses])
+@pytest.mark.parametrize(("known", "length"), [("x", 1), ("x", 7), ("unread", 7)])
+def test_a_loop_with_constant_and_unread_arguments(body, known, length):
+    """XLA aborts the process where a native loop has an argument without a use; here by every
+    transformation, within a program and as one."""
+
+    def total(scan):
+        def of(value):
+            carry = {"x": jnp.zeros(5), "unread": jnp.zeros(5), "n": jnp.array(0)}
+            carry |= {"flag": jnp.array(True), known: value}
+            carry, out = scan(body, carry, length)
+            return carry["x"].sum() + out.sum()
+
+        return of
+
+    ours = total(_scan.scan)
+    theirs = total(lambda f, carry, n: jax.lax.scan(lambda c, _: f(c), carry, length=n))
+    value = jnp.linspace(0.1, 1.0, 5)
+    for of in (
+        lambda f: f,
+        jax.grad,
+        jax.hessian,
+        lambda f: lambda x: jax.jvp(f, (x,), (x,)),
+        lambda f: lambda x: jax.vmap(jax.grad(f))(jnp.stack([x, 2 * x])),
+    ):
+        expected = of(theirs)(value)
+        for found in (of(ours)(value), jax.jit(of(ours))(value), of(jax.jit(ours))(value)):
+            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), found, expected)

@@ -107,5 +107,5 @@ def test_derivatives_are_those_of_the_adjoint(coupled):
     expected = adjoint(weights, recurrent, arrivals, spikes, to_times)
     for ours, theirs, used in zip(found, expected, (True, coupled, True), strict=True):
         if used:
-            np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-9)
+            np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
             assert np.abs(theirs).max() > 1
