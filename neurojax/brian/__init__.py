@@ -10,29 +10,33 @@ from typing import Any
 
 from . import _names, _unsupported
 from ._clock import defaultclock as defaultclock
-from ._group import Subgroup as Subgroup
-from ._group import start_scope as start_scope
+from ._group import Subgroup as Subgroup, start_scope as start_scope
 from ._model import Equations as Equations
-from ._monitors import PopulationRateMonitor as PopulationRateMonitor
-from ._monitors import SpikeMonitor as SpikeMonitor
-from ._monitors import StateMonitor as StateMonitor
-from ._network import MagicError as MagicError
-from ._network import Network as Network
-from ._network import collect as collect
-from ._network import magic_network as magic_network
-from ._network import restore as restore
-from ._network import run as run
-from ._network import seed as seed
-from ._network import store as store
+from ._monitors import (
+    PopulationRateMonitor as PopulationRateMonitor,
+    SpikeMonitor as SpikeMonitor,
+    StateMonitor as StateMonitor,
+)
+from ._network import (
+    MagicError as MagicError,
+    Network as Network,
+    collect as collect,
+    magic_network as magic_network,
+    restore as restore,
+    run as run,
+    seed as seed,
+    store as store,
+)
 from ._neurons import NeuronGroup as NeuronGroup
 from ._poisson_input import PoissonInput as PoissonInput
-from ._quantity import DimensionMismatchError as DimensionMismatchError
-from ._quantity import Quantity as Quantity
-from ._quantity import get_dimensions as get_dimensions
-from ._quantity import have_same_dimensions as have_same_dimensions
-from ._quantity import is_dimensionless as is_dimensionless
-from ._sources import PoissonGroup as PoissonGroup
-from ._sources import SpikeGeneratorGroup as SpikeGeneratorGroup
+from ._quantity import (
+    DimensionMismatchError as DimensionMismatchError,
+    Quantity as Quantity,
+    get_dimensions as get_dimensions,
+    have_same_dimensions as have_same_dimensions,
+    is_dimensionless as is_dimensionless,
+)
+from ._sources import PoissonGroup as PoissonGroup, SpikeGeneratorGroup as SpikeGeneratorGroup
 from ._synapses import Synapses as Synapses
 from ._timed_array import TimedArray as TimedArray
 

@@ -4,8 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..equations import Equations as EquationLines
-from ..equations import names_in, parse_equations, substituted
+from ..equations import Equations as EquationLines, names_in, parse_equations, substituted
 from ._code import Names, called
 from ._group import Group
 from ._linear import ZERO, affine

@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
-from ._drives import held as held_drive
-from ._drives import is_held, value_at
+from ._drives import held as held_drive, is_held, value_at
 from ._exact_linear import ExactLinear
 from ._flow import Flow, terms_of
 from ._recording import RASTER, SPIKES, Record, Reduction, emits, observe, packed

@@ -2,6 +2,8 @@
 
 from ._abf import read_abf as read_abf
 from ._nwb import read_nwb as read_nwb
-from ._recording import Recording as Recording
-from ._recording import read_npz as read_npz
-from ._recording import read_recording as read_recording
+from ._recording import (
+    Recording as Recording,
+    read_npz as read_npz,
+    read_recording as read_recording,
+)

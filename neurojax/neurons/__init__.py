@@ -1,42 +1,49 @@
 """Point neurons."""
 
-from ._adaptive_lif import AdaptiveLIF as AdaptiveLIF
-from ._adaptive_lif import AdaptiveLIFState as AdaptiveLIFState
-from ._adex import AdEx as AdEx
-from ._adex import AdExState as AdExState
-from ._conductance_based import ConductanceBased as ConductanceBased
-from ._conductance_based import HodgkinHuxleyState as HodgkinHuxleyState
-from ._conductance_lif import ConductanceLIF as ConductanceLIF
-from ._conductance_lif import ConductanceLIFState as ConductanceLIFState
-from ._current_lif import AlphaLIF as AlphaLIF
-from ._current_lif import AlphaLIFState as AlphaLIFState
-from ._current_lif import CurrentLIF as CurrentLIF
-from ._current_lif import CurrentLIFState as CurrentLIFState
+from ._adaptive_lif import AdaptiveLIF as AdaptiveLIF, AdaptiveLIFState as AdaptiveLIFState
+from ._adex import AdEx as AdEx, AdExState as AdExState
+from ._conductance_based import (
+    ConductanceBased as ConductanceBased,
+    HodgkinHuxleyState as HodgkinHuxleyState,
+)
+from ._conductance_lif import (
+    ConductanceLIF as ConductanceLIF,
+    ConductanceLIFState as ConductanceLIFState,
+)
+from ._current_lif import (
+    AlphaLIF as AlphaLIF,
+    AlphaLIFState as AlphaLIFState,
+    CurrentLIF as CurrentLIF,
+    CurrentLIFState as CurrentLIFState,
+)
 from ._escape_noise import EscapeNoise as EscapeNoise
-from ._fitzhugh_nagumo import FitzHughNagumo as FitzHughNagumo
-from ._fitzhugh_nagumo import FitzHughNagumoState as FitzHughNagumoState
-from ._glif import GLIF as GLIF
-from ._glif import GLIFState as GLIFState
-from ._hindmarsh_rose import HindmarshRose as HindmarshRose
-from ._hindmarsh_rose import HindmarshRoseState as HindmarshRoseState
+from ._fitzhugh_nagumo import (
+    FitzHughNagumo as FitzHughNagumo,
+    FitzHughNagumoState as FitzHughNagumoState,
+)
+from ._glif import GLIF as GLIF, GLIFState as GLIFState
+from ._hindmarsh_rose import (
+    HindmarshRose as HindmarshRose,
+    HindmarshRoseState as HindmarshRoseState,
+)
 from ._hodgkin_huxley import HodgkinHuxley as HodgkinHuxley
 from ._integrate_and_fire import IntegrateAndFire as IntegrateAndFire
-from ._izhikevich import Izhikevich as Izhikevich
-from ._izhikevich import IzhikevichState as IzhikevichState
-from ._lif import LIF as LIF
-from ._lif import LIFState as LIFState
+from ._izhikevich import Izhikevich as Izhikevich, IzhikevichState as IzhikevichState
+from ._lif import LIF as LIF, LIFState as LIFState
 from ._morris_lecar import MorrisLecar as MorrisLecar
 from ._noise import OrnsteinUhlenbeck as OrnsteinUhlenbeck
-from ._nonlinear_if import ExponentialIF as ExponentialIF
-from ._nonlinear_if import NonlinearIFState as NonlinearIFState
-from ._nonlinear_if import QuadraticIF as QuadraticIF
-from ._poisson_neuron import PoissonNeuron as PoissonNeuron
-from ._poisson_neuron import PoissonNeuronState as PoissonNeuronState
+from ._nonlinear_if import (
+    ExponentialIF as ExponentialIF,
+    NonlinearIFState as NonlinearIFState,
+    QuadraticIF as QuadraticIF,
+)
+from ._poisson_neuron import (
+    PoissonNeuron as PoissonNeuron,
+    PoissonNeuronState as PoissonNeuronState,
+)
 from ._pospischil import Pospischil as Pospischil
-from ._rate_neurons import RateNeurons as RateNeurons
-from ._rate_neurons import RateState as RateState
+from ._rate_neurons import RateNeurons as RateNeurons, RateState as RateState
 from ._threshold_crossing import ThresholdCrossing as ThresholdCrossing
 from ._traub_miles import TraubMiles as TraubMiles
 from ._wang_buzsaki import WangBuzsaki as WangBuzsaki
-from ._wilson_cowan import WilsonCowan as WilsonCowan
-from ._wilson_cowan import WilsonCowanState as WilsonCowanState
+from ._wilson_cowan import WilsonCowan as WilsonCowan, WilsonCowanState as WilsonCowanState

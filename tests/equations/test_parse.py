@@ -5,8 +5,7 @@ import ast
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from neurojax.equations import (
     EquationError,
