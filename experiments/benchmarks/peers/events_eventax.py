@@ -67,17 +67,17 @@ def main() -> None:
         return optax.apply_updates(weights, updates), state
 
     weights = start.neuron_model.weights
-    trained = [weights, optimizer.init(weights)]
+    trained = weights, optimizer.init(weights)
 
     def run() -> None:
-        trained[:] = jax.block_until_ready(step(*trained, times, labels))
+        jax.block_until_ready(step(*trained, times, labels))
 
     def compile_afresh() -> None:
         jax.clear_caches()
         step.lower(*trained, times, labels).compile()
 
     for _ in range(task.WARM_UP):
-        run()
+        trained = step(*trained, times, labels)
     hidden = options.hidden
     learned = trained[0][-task.INPUTS :, :hidden], trained[0][:hidden, hidden:]
     serve(

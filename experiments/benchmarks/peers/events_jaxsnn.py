@@ -58,17 +58,17 @@ def main() -> None:
         return optax.apply_updates(weights, updates), state
 
     weights = init(jax.random.PRNGKey(0))
-    trained = [weights, optimizer.init(weights)]
+    trained = weights, optimizer.init(weights)
 
     def run() -> None:
-        trained[:] = jax.block_until_ready(step(*trained, events, labels))
+        jax.block_until_ready(step(*trained, events, labels))
 
     def compile_afresh() -> None:
         jax.clear_caches()
         step.lower(*trained, events, labels).compile()
 
     for _ in range(task.WARM_UP):
-        run()
+        trained = step(*trained, events, labels)
     serve(
         {"run": run, "compile": compile_afresh},
         task.results(jax.jit(spikes)(trained[0], events), trained[0]["syn1"], trained[0]["syn2"]),

@@ -38,17 +38,17 @@ def main() -> None:
     options = task.size()
     weights = tuple(map(jnp.asarray, task.weights(options.hidden)))
     times, labels = map(jnp.asarray, task.batch(options.batch))
-    trained = [weights, optimizer.init(weights)]
+    trained = weights, optimizer.init(weights)
 
     def run() -> None:
-        trained[:] = jax.block_until_ready(step(*trained, times, labels))
+        jax.block_until_ready(step(*trained, times, labels))
 
     def compile_afresh() -> None:
         jax.clear_caches()
         step.lower(*trained, times, labels).compile()
 
     for _ in range(task.WARM_UP):
-        run()
+        trained = step(*trained, times, labels)
     found = jax.vmap(partial(spikes, trained[0]))(times)
     serve(
         {"run": run, "compile": compile_afresh},

@@ -18,7 +18,8 @@ T1 = 4.0
 TAU_LOSS = 0.3
 LEARNING_RATE = 1e-3
 WARM_UP = 10
-"""Training steps before the timing; every side reports what came of them, which must agree."""
+"""Training steps before the timing; every side reports what came of them, which must agree, and is
+timed there: far along, eventax stops at some weights."""
 
 
 def size() -> argparse.Namespace:
