@@ -11,7 +11,6 @@ from ..core import Clock, System
 from ..equations import Name
 from ._code import applied
 from ._delivery import Pathway
-from ._inputs import PoissonInputs
 from ._methods import InTurn
 from ._parts import (
     FROZEN,
@@ -24,6 +23,7 @@ from ._parts import (
     States,
     as_float,
 )
+from ._poisson_input import PoissonInputs
 
 
 class Circuit(System):

@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool
 
+from ..equations import Expression
 from ._group import BrianObject, Group
-from ._inputs import PoissonInputs
+from ._parts import FROZEN, Draws, Now, Part, Scope, States
 from ._quantity import DimensionMismatchError, coherent, dimension
 
 
@@ -47,7 +51,7 @@ class PoissonInput(BrianObject):
         """The variable that it adds to."""
         return {(self.target.root.name, self.target_var)}
 
-    def action(self, namespace: Mapping[str, Any]) -> PoissonInputs:
+    def action(self, namespace: Mapping[str, Any]) -> "PoissonInputs":
         """What it does in a step."""
         target = self.target
         names = target.root.names(namespace)
@@ -68,3 +72,39 @@ class PoissonInput(BrianObject):
             count=jnp.asarray(self.N, jnp.result_type(float)),
             probability=jnp.asarray(self.rate * target.dt_ms, jnp.result_type(float)),
         )
+
+
+class PoissonInputs(eqx.Module):
+    """`count` independent trains at each neuron from `first` to `last` of a part; each spike adds
+    `weight` to its variable `target`."""
+
+    name: str = eqx.field(static=True)
+    order: int = eqx.field(static=True)
+    part: str = eqx.field(static=True)
+    target: str = eqx.field(static=True)
+    span: tuple[int, int] = eqx.field(static=True)
+    weight: Expression = eqx.field(static=True)
+    constants: dict[str, Array]
+    count: Array
+    probability: Array
+
+    def __call__(
+        self,
+        parts: dict[str, Part],
+        states: States,
+        spikes: dict[str, Bool[Array, " source"]],
+        now: Now,
+        draws: Draws,
+    ) -> States:
+        """The states after this step's arrivals."""
+        first, last = self.span
+        state = states[self.part]
+        old = state[self.target]
+        arrived = jr.binomial(draws.key(), self.count, self.probability, (last - first,))
+        scope = Scope(parts, self.part, states, now, draws, self.constants)
+        weight = scope.value(self.weight)
+        weight = jnp.broadcast_to(jnp.asarray(weight, old.dtype), old.shape)[first:last]
+        new = old.at[first:last].add(arrived.astype(old.dtype) * weight)
+        if self.target in parts[self.part].freezes and FROZEN in state:
+            new = jnp.where(state[FROZEN] > 0, old, new)
+        return states | {self.part: state | {self.target: new}}

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import diffrax
 import equinox as eqx
@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from ._exponential_euler import unwrapped
+from ._first_order import FirstOrder
 
 DOUBLINGS = 10
 
@@ -25,7 +26,7 @@ class Propagators(eqx.Module):
     frozen: Float[Array, "leaves leaves *small"] | None
 
 
-class ExactLinear(diffrax.AbstractSolver):
+class ExactLinear(FirstOrder):
     """`y₁ = y₀ + h φ₁(h A) f(y₀)`: exact for `f(y) = A y + b` with b held in the step.
 
     A couples the leaves of the state, element by element: neurons do not see each other, and all
@@ -40,12 +41,6 @@ class ExactLinear(diffrax.AbstractSolver):
 
     Source: Rotter & Diesmann 1999, Biol. Cybern. 81, 381–402, eqs. 3–5.
     """
-
-    term_structure: ClassVar = diffrax.ODETerm
-    interpolation_cls: ClassVar = diffrax.LocalLinearInterpolation
-
-    def order(self, terms: PyTree) -> int:
-        return 1
 
     def init(self, terms: Any, t0: Any, t1: Any, y0: PyTree, args: PyTree) -> Propagators:
         flow, h = unwrapped(terms).vector_field, jnp.asarray(terms.contr(t0, t1))
@@ -87,9 +82,6 @@ class ExactLinear(diffrax.AbstractSolver):
             same, diffrax.RESULTS.successful, diffrax.RESULTS.internal_error
         )
         return y1, None, {"y0": y0, "y1": y1}, solver_state, result
-
-    def func(self, terms: Any, t0: Any, y0: PyTree, args: PyTree) -> PyTree:
-        return terms.vf(t0, y0, args)
 
 
 def jacobian(flow: Callable[[PyTree], PyTree], y: PyTree) -> Float[Array, "leaves leaves *small"]:

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from ._first_order import FirstOrder
+
 
 @jax.custom_jvp
 def phi1(z: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -77,7 +79,7 @@ def relaxed(y: PyTree, rates: list[tuple[Array, Array]], h: Array) -> PyTree:
     return structure.unflatten([leaf + h * phi1(h * a) * f for leaf, (f, a) in pairs])
 
 
-class ExponentialEuler(diffrax.AbstractItoSolver):
+class ExponentialEuler(FirstOrder, diffrax.AbstractItoSolver):
     """Each leaf moves along the exact solution of its own linearisation over the step.
 
     `y₁ = y₀ + h φ₁(h a) f(y₀)` with `a` the derivative of each element's rate along itself: exact
@@ -91,10 +93,6 @@ class ExponentialEuler(diffrax.AbstractItoSolver):
     """
 
     term_structure: ClassVar = diffrax.AbstractTerm
-    interpolation_cls: ClassVar = diffrax.LocalLinearInterpolation
-
-    def order(self, terms: PyTree) -> int:
-        return 1
 
     def strong_order(self, terms: PyTree) -> float:
         return 0.5
@@ -124,6 +122,3 @@ class ExponentialEuler(diffrax.AbstractItoSolver):
             kick = term.vf_prod(t0, y0, args, term.contr(t0, t1))
             y1 = jax.tree.map(lambda y, a, k: y + jnp.sqrt(phi1(2 * h * a)) * k, y1, slopes, kick)
         return y1, None, {"y0": y0, "y1": y1}, None, diffrax.RESULTS.successful
-
-    def func(self, terms: Any, t0: Any, y0: PyTree, args: PyTree) -> PyTree:
-        return terms.vf(t0, y0, args)

@@ -1,6 +1,6 @@
 """Semi-implicit Euler: the stiff leaf implicitly, the others exponentially at its new value."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import diffrax
 import equinox as eqx
@@ -9,9 +9,10 @@ import lineax as lx
 from jaxtyping import Array, PyTree
 
 from ._exponential_euler import linearised, relaxed, unwrapped
+from ._first_order import FirstOrder
 
 
-class SemiImplicitEuler(diffrax.AbstractSolver):
+class SemiImplicitEuler(FirstOrder):
     """Backward Euler for the system's stiff linear part, then exponential Euler for the rest.
 
     `(mass/h + conductance) Δv = source − conductance · v₀`, with gates at their old values and the
@@ -25,12 +26,6 @@ class SemiImplicitEuler(diffrax.AbstractSolver):
     """
 
     linear_solver: lx.AbstractLinearSolver = lx.AutoLinearSolver(well_posed=True)
-
-    term_structure: ClassVar = diffrax.ODETerm
-    interpolation_cls: ClassVar = diffrax.LocalLinearInterpolation
-
-    def order(self, terms: PyTree) -> int:
-        return 1
 
     def init(self, terms: Any, t0: Any, t1: Any, y0: PyTree, args: PyTree) -> None:
         vector_field = unwrapped(terms).vector_field
@@ -60,9 +55,6 @@ class SemiImplicitEuler(diffrax.AbstractSolver):
         rates = linearised(lambda y: terms.vf(t1, y, args), y)
         y1 = eqx.tree_at(stiff.where, relaxed(y, rates, h), v1)
         return y1, None, {"y0": y0, "y1": y1}, None, diffrax.RESULTS.successful
-
-    def func(self, terms: Any, t0: Any, y0: PyTree, args: PyTree) -> PyTree:
-        return terms.vf(t0, y0, args)
 
 
 def _solve(operator: lx.AbstractLinearOperator, b: Array, solver: lx.AbstractLinearSolver) -> Array:

@@ -13,7 +13,8 @@ import pytest
 
 from experiments import datasets
 from experiments.datasets import Images
-from experiments.finetune_pc import Config, make_task
+from experiments.finetune_pc import Config
+from experiments.finetune_pc.task import make_task
 from experiments.runner.command import find, main
 
 ROOT = Path(__file__).parents[2]

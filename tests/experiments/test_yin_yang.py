@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.runner.command import find, main
-from experiments.yin_yang_points import CLASSES, label_of, places_of, points
+from experiments.yin_yang.points import CLASSES, label_of, places_of, points
 
 SMALL = ["yin-yang", "--seeds", "2", "--hidden", "20", "--train", "400", "--validation", "100"]
 SMALL += ["--test", "300", "--epochs", "20", "--batch-size", "20"]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from experiments.runner import Run, at_least, generator, key, plus_minus, positive, spread
-from experiments.yin_yang_points import CLASSES, INPUTS, Points, places_of, points, spikes_of
+from experiments.yin_yang.points import CLASSES, INPUTS, Points, points, spikes_of
 
 if TYPE_CHECKING:
     import optax
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from neurojax.learning import Fit
     from neurojax.spiking import FirstSpikes, Layer
 
-COLORS = ("#0072B2", "#E69F00", "#009E73")  # Okabe and Ito
 TAU_M, TAU_SYN = 20.0, 5.0
 T1 = 60.0  # ms
 LEAD = 0.3  # ms of lead make a class e times as likely
@@ -87,6 +86,8 @@ VARIANTS = {
 
 def run(config: Config, run: Run) -> dict[str, Any]:
     """Train and measure each variant for each seed; summarise over seeds."""
+    from experiments.yin_yang import figures
+
     run.expect(config.seeds * len(VARIANTS) * config.epochs)
     data = {part: points(getattr(config, part), part) for part in ("train", "validation", "test")}
     results = [
@@ -94,9 +95,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
         for seed in range(config.seed, config.seed + config.seeds)
     ]
     summary = summarise(results)
-    draw_regions(config, run, data["test"], results[0]["cured"])
-    draw_times(config, run, results)
-    draw_curves(config, run, results)
+    figures.draw_all(config, run, data["test"], results)
     tabulate(config, run, summary)
     return summary
 
@@ -304,78 +303,3 @@ def epoch_time(config: Config, run: Run) -> str:
     """Of the first variant, over seeds: the median epoch, which leaves compiling out."""
     fits = [f"seed-{seed}/cured" for seed in range(config.seed, config.seed + config.seeds)]
     return plus_minus(spread([1000 * np.median(run.seconds(fit)) for fit in fits]), digits=0)
-
-
-def draw_regions(config: Config, run: Run, test: Points, result: dict[str, Any]) -> None:
-    """The task, and what the first seed's network makes of it."""
-    from matplotlib.colors import ListedColormap
-
-    from experiments.runner import figures
-
-    figure, (task, answer) = figures.panels(2, f"answers by first spikes, seed {config.seed}")
-    place, wrong = places_of(test.times), np.asarray(result["wrong"], int)
-    for label, color in enumerate(COLORS):
-        task.plot(*place[test.labels == label].T, ".", color=color, markersize=2)
-    regions = np.ma.masked_less(result["regions"], 0)
-    answer.imshow(
-        regions,
-        ListedColormap(COLORS),
-        vmin=0,
-        vmax=2,
-        origin="lower",
-        extent=(0, 1, 0, 1),
-        alpha=0.5,
-    )
-    answer.plot(*place[wrong].T, "kx", markersize=4)
-    task.set(title=f"{config.test} test points")
-    answer.set(title=f"answers; x: the {len(wrong)} that are wrong")
-    around = 0.5 + 0.5 * np.exp(1j * np.linspace(0, 2 * np.pi, 200))
-    answer.plot(around.real, around.imag + 0.5, color="0.3", linewidth=0.8)
-    for ax in (task, answer):
-        ax.set(aspect="equal", xlim=(0, 1), ylim=(0, 1), xlabel="x", ylabel="y")
-        ax.grid(False)
-    run.figure("regions", figure)
-
-
-def draw_times(config: Config, run: Run, results: list[dict[str, Any]]) -> None:
-    """When the trained neurons of each layer spike first."""
-    from experiments.runner import figures
-
-    figure, (hidden, output) = figures.panels(
-        2, f"cured networks on test points: mean and standard deviation of {config.seeds} seeds"
-    )
-    times = {
-        name: np.array([result["cured"]["times"][name] for result in results])
-        for name in results[0]["cured"]["times"]
-    }
-    middles = np.arange(T1) + 0.5
-    figures.band(hidden, middles, times["input"], "#7F7F7F", "input")
-    figures.band(hidden, middles, times["hidden"], "#0072B2", "hidden")
-    figures.band(output, middles, times["output, label"], "#009E73", "the label's neuron")
-    figures.band(output, middles, times["output, others"], "#D55E00", "the others")
-    for ax, title in ((hidden, "input and hidden layer"), (output, "output layer")):
-        ax.set(title=title, xlabel="time (ms)", ylabel="spikes a neuron and ms", xlim=(0, 45))
-        ax.legend(frameon=False)
-    run.figure("spike_times", figure)
-
-
-def draw_curves(config: Config, run: Run, results: list[dict[str, Any]]) -> None:
-    """Accuracy, missing output spikes and dead hidden neurons against epochs, by variant."""
-    from experiments.runner import figures
-
-    figure, axes = figures.panels(3, f"validation points; a line is one of {config.seeds} seeds")
-    titles = {
-        "accuracy": "accuracy (%)",
-        "missing": "silent outputs (%)",
-        "dead": "dead hidden (%)",
-    }
-    epochs = np.arange(1, config.epochs + 1)
-    for ax, (what, title) in zip(axes, titles.items(), strict=True):
-        for name, variant in VARIANTS.items():
-            for number, result in enumerate(results):
-                label = variant.name if number == 0 else None
-                curve = 100 * np.array(result[name]["curves"][what])
-                ax.plot(epochs, curve, color=variant.color, linewidth=1, label=label)
-        ax.set(title=title, xlabel="epoch", ylim=(-3, 103))
-    axes[0].legend(frameon=False, loc="center right")
-    run.figure("learning_curves", figure)

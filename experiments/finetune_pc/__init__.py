@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from experiments import datasets
 from experiments.datasets import Images
+from experiments.finetune_pc.task import Task, make_task
 from experiments.runner import (
     Run,
     at_least,
-    generator,
     in_range,
     interval,
     key,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 RULES = {"pc": "predictive coding", "bp": "backprop"}
 STAGES = ("before", *RULES)
-COLORS = {"before": "#7F7F7F", "pc": "#0072B2", "bp": "#D55E00"}  # Okabe and Ito
 TASKS = {"target": "target: rotated, noisy digits", "source": "source: upright digits"}
 DATA_NOTES = {"digits": "scikit-learn digits", "mnist": "MNIST images (not the canonical split)"}
 ENERGY_BATCH = 100  # images of the target test on which the hierarchy is watched while it settles
@@ -103,6 +102,8 @@ class Config:
 
 def run(config: Config, run: Run) -> dict[str, Any]:
     """Train, wrap, fine-tune by both rules and measure, for each seed; summarise over seeds."""
+    from experiments.finetune_pc import figures
+
     learn, test = datasets.DATA[config.data]()
     run.expect(config.seeds * (config.source_epochs + len(RULES) * config.epochs))
     results = [
@@ -110,41 +111,9 @@ def run(config: Config, run: Run) -> dict[str, Any]:
         for seed in range(config.seed, config.seed + config.seeds)
     ]
     summary = summarise(config, results)
-    draw_curves(config, run, results)
-    draw_energies(config, run, results)
-    draw_accuracies(config, run, results)
+    figures.draw_all(config, run, results)
     tabulate(config, run, summary)
     return summary
-
-
-class Task(NamedTuple):
-    """The flat images of one seed; those of validation and test are in both tasks."""
-
-    source: Images
-    target: Images
-    validation: dict[str, Images]
-    test: dict[str, Images]
-
-
-def make_task(config: Config, learn: Images, test: Images, seed: int) -> Task:
-    """Split by seed; the test images and their noise are the same for all seeds."""
-
-    def shifted(images: Images, noise: np.random.Generator) -> Images:
-        return datasets.shifted(images, config.rotation, config.noise, noise).flat()
-
-    learn = learn.take(generator(seed, "split").permutation(len(learn.labels)))
-    few = datasets.of_each_class(learn.labels, config.labels_per_class)
-    rest = np.setdiff1d(np.arange(len(learn.labels)), few)
-    held_out = learn.take(rest[: config.validation])
-    return Task(
-        source=learn.take(rest[config.validation :]).flat(),
-        target=shifted(learn.take(few), generator(seed, "noise")),
-        validation={
-            "target": shifted(held_out, generator(seed, "validation noise")),
-            "source": held_out.flat(),
-        },
-        test={"target": shifted(test, generator(0, "test noise")), "source": test.flat()},
-    )
 
 
 def one_seed(config: Config, run: Run, learn: Images, test: Images, seed: int) -> dict[str, Any]:
@@ -357,75 +326,3 @@ def epoch_times(config: Config, run: Run) -> list[str]:
         plus_minus(spread([1000 * np.median(run.seconds(f"seed-{seed}/{rule}")) for seed in seeds]))
         for rule in RULES
     ]
-
-
-def caption(config: Config) -> str:
-    return f"{DATA_NOTES[config.data]}: mean and standard deviation over {config.seeds} seeds"
-
-
-def draw_curves(config: Config, run: Run, results: list[dict[str, Any]]) -> None:
-    """Validation accuracy on both tasks against updates, and of one task against the other."""
-    from experiments.runner import figures
-
-    figure, axes = figures.panels(3, caption(config))
-    updates = updates_per_epoch(config) * np.arange(config.epochs + 1)
-    for rule, label in RULES.items():
-        curves = [percent_correct(results, rule, task) for task in TASKS]
-        for ax, curve in zip(axes, curves, strict=False):
-            figures.band(ax, updates, curve, COLORS[rule], label)
-        target, source = (curve.mean(axis=0) for curve in curves)
-        axes[2].plot(target, source, color=COLORS[rule])
-        axes[2].plot(target[-1], source[-1], "o", color=COLORS[rule])
-    for ax, title in zip(axes, TASKS.values(), strict=False):
-        ax.set(title=title, xlabel="weight updates", ylabel="validation accuracy (%)")
-    axes[0].legend(loc="lower right", frameon=False)
-    axes[2].plot(target[0], source[0], "o", color=COLORS["before"])
-    axes[2].annotate("before", (target[0], source[0]), (8, -4), textcoords="offset points")
-    axes[2].set(title="learning against forgetting")
-    axes[2].set(xlabel="target accuracy (%)", ylabel="source accuracy (%)")
-    run.figure("learning_curves", figure)
-
-
-def percent_correct(results: list[dict[str, Any]], rule: str, task: str) -> np.ndarray:
-    """Validation accuracy, [seed, epoch], with the start of fine-tuning as epoch 0."""
-    before = [result["before"]["validation"][task][-1:] for result in results]
-    after = [result[rule]["validation"][task] for result in results]
-    return 100 * np.concatenate([before, after], axis=1)
-
-
-def draw_energies(config: Config, run: Run, results: list[dict[str, Any]]) -> None:
-    """Energy of each layer while activities settle, before fine-tuning and after it."""
-    from experiments.runner import figures
-
-    titles = ("before fine-tuning", *(f"after {name}" for name in RULES.values()))
-    layers = [f"hidden layer {n + 1}" for n in range(config.depth)] + ["output (cross-entropy)"]
-    steps = np.arange(config.steps + 1)
-    start = max(np.sum(result["before"]["energy"][0]) for result in results)
-    figure, axes = figures.panels(len(STAGES), caption(config))
-    for ax, stage, title in zip(axes, STAGES, titles, strict=True):
-        energies = np.array([result[stage]["energy"] for result in results])  # [seed, step, layer]
-        for layer, label in enumerate(layers):
-            color = figures.LAYERS[layer % len(figures.LAYERS)]
-            figures.band(ax, steps, energies[:, :, layer], color, label)
-        figures.band(ax, steps, energies.sum(axis=2), "black", "total")
-        # hidden layers start at zero, where a logarithmic axis has no place
-        ax.set(title=title, xlabel="inference step", yscale="log")
-        ax.set_ylim(1e-3, 2 * start)
-    axes[0].set_ylabel("energy of an image (nats)")
-    axes[0].legend(frameon=False)
-    run.figure("energy", figure)
-
-
-def draw_accuracies(config: Config, run: Run, results: list[dict[str, Any]]) -> None:
-    """Test accuracy before and after on both tasks; a dot is a seed."""
-    from experiments.runner import figures
-
-    figure, (ax,) = figures.panels(1, caption(config), width=6.0)
-    for offset, stage in zip((-0.27, 0, 0.27), STAGES, strict=True):
-        for place, task in enumerate(TASKS):
-            values = [100 * result[stage]["accuracy"][task] for result in results]
-            label = RULES.get(stage, "before fine-tuning") if place == 0 else None
-            figures.bar(ax, place + offset, values, COLORS[stage], label, width=0.24)
-    ax.set(xticks=range(len(TASKS)), xticklabels=TASKS.values(), ylabel="test accuracy (%)")
-    figure.legend(loc="outside lower center", ncols=len(STAGES), frameon=False)
-    run.figure("accuracy", figure)
