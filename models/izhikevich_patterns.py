@@ -8,14 +8,14 @@ after-potential fires again, and the burst that inhibition induces does not end.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import diffrax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 import neurojax as nj
-from neurojax.core import where_spiked
+from neurojax.core import StepSolver, where_spiked
 from neurojax.neurons import IntegrateAndFire, Izhikevich, IzhikevichState
 
 Current = Callable[[Any], Any]
@@ -104,17 +104,8 @@ PATTERNS = {
 }
 
 
-class StaggeredEuler(diffrax.AbstractSolver):
+class StaggeredEuler(StepSolver):
     """Izhikevich's step: Euler's for v, then Euler's for u at the new v."""
-
-    term_structure: ClassVar = diffrax.ODETerm
-    interpolation_cls: ClassVar = diffrax.LocalLinearInterpolation
-
-    def order(self, terms: PyTree) -> int:
-        return 1
-
-    def init(self, terms: Any, t0: Any, t1: Any, y0: PyTree, args: PyTree) -> None:
-        return None
 
     def step(
         self,
@@ -130,9 +121,6 @@ class StaggeredEuler(diffrax.AbstractSolver):
         moved = y0._replace(v=y0.v + h * terms.vf(t0, y0, args).v)
         y1 = moved._replace(u=y0.u + h * terms.vf(t0, moved, args).u)
         return y1, None, {"y0": y0, "y1": y1}, None, diffrax.RESULTS.successful
-
-    def func(self, terms: Any, t0: Any, y0: PyTree, args: PyTree) -> PyTree:
-        return terms.vf(t0, y0, args)
 
 
 def firing_patterns(names: Sequence[str], dt: float | None = None) -> nj.Solution:

@@ -9,8 +9,7 @@ import jax
 import jax.random as jr
 from jaxtyping import PyTree
 
-from ..core import ExponentialEuler, Flow
-from ..core._exact_linear import ExactLinear
+from ..core import ExactLinear, ExponentialEuler, Flow, StepSolver
 from ..equations import Expression, names_in
 from ._code import calls_in, depends_on
 from ._linear import affine, has_one_solution, is_coupled
@@ -20,20 +19,14 @@ NOISY = ("euler", "heun", "milstein")
 REFUSED = ("independent", "gsl", "gsl_rk2", "gsl_rk4", "gsl_rkf45", "gsl_rkck", "gsl_rk8pd")
 
 
-class RK4(diffrax.AbstractSolver):
+class RK4(StepSolver):
     """The classical Runge-Kutta method of fourth order.
 
     Source: Kutta 1901, Z. Math. Phys. 46, 435-453.
     """
 
-    term_structure: ClassVar = diffrax.ODETerm
-    interpolation_cls: ClassVar = diffrax.LocalLinearInterpolation
-
     def order(self, terms: PyTree) -> int:
         return 4
-
-    def init(self, terms: Any, t0: Any, t1: Any, y0: PyTree, args: PyTree) -> None:
-        return None
 
     def step(
         self,
@@ -58,19 +51,12 @@ class RK4(diffrax.AbstractSolver):
         y1 = jax.tree.map(lambda y, a, b, c, d: y + h * (a + 2 * b + 2 * c + d) / 6, y0, a, b, c, d)
         return y1, None, {"y0": y0, "y1": y1}, None, diffrax.RESULTS.successful
 
-    def func(self, terms: Any, t0: Any, y0: PyTree, args: PyTree) -> PyTree:
-        return terms.vf(t0, y0, args)
 
-
-class InTurn(diffrax.AbstractItoSolver):
+class InTurn(StepSolver, diffrax.AbstractItoSolver):
     """A network's step: its parts move one after the other, each by its own solver, and see where
     those before them have got to."""
 
     term_structure: ClassVar = diffrax.AbstractTerm
-    interpolation_cls: ClassVar = diffrax.LocalLinearInterpolation
-
-    def order(self, terms: PyTree) -> int:
-        return 1
 
     def strong_order(self, terms: PyTree) -> float:
         return 0.5
@@ -102,9 +88,6 @@ class InTurn(diffrax.AbstractItoSolver):
             )
             states = states | {name: eqx.combine(y1[name], flow.held[name])}
         return y1, None, {"y0": y0, "y1": y1}, kept, diffrax.RESULTS.successful
-
-    def func(self, terms: Any, t0: Any, y0: PyTree, args: PyTree) -> PyTree:
-        return terms.vf(t0, y0, args)
 
 
 def _flow_and_noise(terms: Any) -> tuple[Any, Any]:

@@ -42,6 +42,7 @@ from ._spike import (
     superspike as superspike,
     where_spiked as where_spiked,
 )
+from ._step_solver import StepSolver as StepSolver
 from ._system import (
     Clock as Clock,
     EnergySystem as EnergySystem,

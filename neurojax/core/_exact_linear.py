@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from ._exponential_euler import unwrapped
-from ._first_order import FirstOrder
+from ._step_solver import StepSolver
 
 DOUBLINGS = 10
 
@@ -26,7 +26,7 @@ class Propagators(eqx.Module):
     frozen: Float[Array, "leaves leaves *small"] | None
 
 
-class ExactLinear(FirstOrder):
+class ExactLinear(StepSolver):
     """`y₁ = y₀ + h φ₁(h A) f(y₀)`: exact for `f(y) = A y + b` with b held in the step.
 
     A couples the leaves of the state, element by element: neurons do not see each other, and all

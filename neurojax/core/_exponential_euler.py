@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ._first_order import FirstOrder
+from ._step_solver import StepSolver
 
 
 @jax.custom_jvp
@@ -79,7 +79,7 @@ def relaxed(y: PyTree, rates: list[tuple[Array, Array]], h: Array) -> PyTree:
     return structure.unflatten([leaf + h * phi1(h * a) * f for leaf, (f, a) in pairs])
 
 
-class ExponentialEuler(FirstOrder, diffrax.AbstractItoSolver):
+class ExponentialEuler(StepSolver, diffrax.AbstractItoSolver):
     """Each leaf moves along the exact solution of its own linearisation over the step.
 
     `y₁ = y₀ + h φ₁(h a) f(y₀)` with `a` the derivative of each element's rate along itself: exact
@@ -96,9 +96,6 @@ class ExponentialEuler(FirstOrder, diffrax.AbstractItoSolver):
 
     def strong_order(self, terms: PyTree) -> float:
         return 0.5
-
-    def init(self, terms: PyTree, t0: Any, t1: Any, y0: PyTree, args: PyTree) -> None:
-        return None
 
     def step(
         self,

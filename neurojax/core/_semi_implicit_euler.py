@@ -9,10 +9,10 @@ import lineax as lx
 from jaxtyping import Array, PyTree
 
 from ._exponential_euler import linearised, relaxed, unwrapped
-from ._first_order import FirstOrder
+from ._step_solver import StepSolver
 
 
-class SemiImplicitEuler(FirstOrder):
+class SemiImplicitEuler(StepSolver):
     """Backward Euler for the system's stiff linear part, then exponential Euler for the rest.
 
     `(mass/h + conductance) Δv = source − conductance · v₀`, with gates at their old values and the

@@ -3,7 +3,6 @@
 import os
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,25 +35,6 @@ class Recording(NamedTuple):
     def times(self) -> Float[np.ndarray, " samples"]:
         """Times of a sweep's samples from its start (ms)."""
         return np.arange(self.voltage.shape[1]) * self.dt
-
-
-def read_recording(path: str | os.PathLike) -> Recording:
-    """Read a recording by what the file's name ends in: .abf, .nwb or .npz.
-
-    Raises `ValueError` naming the file where it is none of these or cannot be used.
-    """
-    from ._abf import read_abf
-    from ._nwb import read_nwb
-
-    readers: dict[str, Callable[[Any], Recording]] = {
-        ".abf": read_abf,
-        ".nwb": read_nwb,
-        ".npz": read_npz,
-    }
-    kind = Path(path).suffix.lower()
-    if kind not in readers:
-        raise ValueError(f"{path}: a recording is a file that ends in {', '.join(readers)}.")
-    return readers[kind](path)
 
 
 def read_npz(path: str | os.PathLike) -> Recording:
