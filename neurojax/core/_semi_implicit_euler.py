@@ -48,7 +48,7 @@ class SemiImplicitEuler(StepSolver):
         h = terms.contr(t0, t1)
         stiff = unwrapped(terms).vector_field.split(t0 + h / 2, y0, args)
         v0 = stiff.where(y0)
-        backward = lx.DiagonalLinearOperator(stiff.mass / h) + stiff.conductance
+        backward = stiff.conductance + lx.DiagonalLinearOperator(stiff.mass / h)
         pull = stiff.source - stiff.conductance.mv(v0)
         v1 = v0 + _solve(backward, pull, self.linear_solver)
         y = eqx.tree_at(stiff.where, y0, v1)
