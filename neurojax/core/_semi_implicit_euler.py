@@ -47,14 +47,21 @@ class SemiImplicitEuler(StepSolver):
     ) -> tuple[PyTree, None, dict, None, diffrax.RESULTS]:
         h = terms.contr(t0, t1)
         stiff = unwrapped(terms).vector_field.split(t0 + h / 2, y0, args)
-        v0 = stiff.where(y0)
-        backward = stiff.conductance + lx.DiagonalLinearOperator(stiff.mass / h)
-        pull = stiff.source - stiff.conductance.mv(v0)
-        v1 = v0 + _solve(backward, pull, self.linear_solver)
+        v1 = implicit(stiff, stiff.where(y0), h, self.linear_solver)
         y = eqx.tree_at(stiff.where, y0, v1)
         rates = linearised(lambda y: terms.vf(t1, y, args), y)
         y1 = eqx.tree_at(stiff.where, relaxed(y, rates, h), v1)
         return y1, None, {"y0": y0, "y1": y1}, None, diffrax.RESULTS.successful
+
+
+def implicit(stiff: Any, v0: Array, h: Array, solver: lx.AbstractLinearSolver) -> Array:
+    """v after a backward Euler step of h ms of its stiff part."""
+    inertia = stiff.mass / h
+    if lx.is_diagonal(stiff.conductance):
+        conductance = lx.diagonal(stiff.conductance).reshape(v0.shape)
+        return v0 + (stiff.source - conductance * v0) / (inertia + conductance)
+    backward = stiff.conductance + lx.DiagonalLinearOperator(inertia)
+    return _solve(backward, stiff.source + inertia * v0, solver)
 
 
 def _solve(operator: lx.AbstractLinearOperator, b: Array, solver: lx.AbstractLinearSolver) -> Array:
@@ -62,8 +69,6 @@ def _solve(operator: lx.AbstractLinearOperator, b: Array, solver: lx.AbstractLin
 
     Not by `lineax.linear_solve`: its adjoint checks for failure on the host at each step.
     """
-    if lx.is_diagonal(operator):
-        return b / lx.diagonal(operator).reshape(b.shape)
     state = solver.init(operator, {})
 
     def solve(_: Any, b: Array) -> Array:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from ..core import SemiImplicitEuler, SpikingSystem, StiffPart, as_parameter
 from ..neurons import HodgkinHuxley
-from ._tree import Tree, TreeOperator, TreeSolver, axial_currents
+from ._tree import Tree, TreeOperator, TreeSolver, axial_current
 
 
 class CellState(NamedTuple):
@@ -62,7 +62,7 @@ class Proto(SpikingSystem):
         alpha, beta = hh.rates(state.v)
         gates = alpha * (1 - state.gates) - beta * state.gates
         g, src = self._membrane(state)
-        i = src.at[0].add(drive) - g * state.v - axial_currents(self.tree, self.axial, state.v)
+        i = src.at[0].add(drive) - g * state.v - axial_current(self.tree, self.axial, state.v)
         C = (self.C_m * self.area).reshape(self.area.shape + (1,) * len(self.shape))
         return CellState(i / C, gates, None)
 

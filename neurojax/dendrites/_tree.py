@@ -7,17 +7,21 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 
 class Tree:
     """Which nodes are joined, and in what order they are eliminated; hashable, for jit.
 
-    Nodes from `compartments` on are junctions without a membrane. In elimination order each node
-    comes before the one that it hangs from; the root is last.
+    Nodes from `compartments` on are junctions without a membrane. `order` are the nodes from the
+    tips to the root, which is last; of each but the root, `parent` is the place in that order of
+    the node it hangs from, and `edge` the edge to it. Nodes at one depth follow one another: the
+    processor works on several at a time.
     """
 
-    def __init__(self, compartments: int, nodes: int, ends: np.ndarray, root: int = 0) -> None:
+    def __init__(
+        self, compartments: int, nodes: int, ends: Int[np.ndarray, "edge 2"], root: int = 0
+    ) -> None:
         self.compartments, self.nodes = compartments, nodes
         self.ends = np.asarray(ends, np.int32).reshape(-1, 2)
         self.order, self.parent, self.edge = _elimination(nodes, self.ends, root)
@@ -38,37 +42,36 @@ class Tree:
 def _elimination(
     nodes: int, ends: np.ndarray, root: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Nodes from the tips to the root; for each but the root, its parent's place and its edge."""
     neighbours: list[list[tuple[int, int]]] = [[] for _ in range(nodes)]
     for edge, (a, b) in enumerate(ends.tolist()):
         neighbours[a].append((b, edge))
         neighbours[b].append((a, edge))
-    seen, above, edge_of = [root], {root: -1}, {root: -1}
-    pending = [root]
-    while pending:
-        node = pending.pop()
+    above, edge_of = {root: -1}, {root: -1}
+    reached = [root]
+    for node in reached:  # grows as it is read: breadth first
         for other, edge in neighbours[node]:
             if other not in above:
                 above[other], edge_of[other] = node, edge
-                seen.append(other)
-                pending.append(other)
-    if len(seen) != nodes:
-        raise ValueError(f"the tree has {nodes} nodes, of which {len(seen)} hang together.")
-    order = np.array(seen[::-1], np.int32)
-    place = {int(node): k for k, node in enumerate(order)}
-    hanging = order[:-1]
+                reached.append(other)
+    if len(reached) != nodes or len(ends) != nodes - 1:
+        raise ValueError(
+            f"ends: {len(ends)} edges between {nodes} nodes, of which {len(reached)} hang together, "
+            "are no tree."
+        )
+    place = {node: nodes - 1 - k for k, node in enumerate(reached)}
+    order = reached[::-1]
     return (
-        order,
-        np.array([place[above[int(node)]] for node in hanging], np.int32),
-        np.array([edge_of[int(node)] for node in hanging], np.int32),
+        np.array(order, np.int32),
+        np.array([place[above[node]] for node in order[:-1]], np.int32),
+        np.array([edge_of[node] for node in order[:-1]], np.int32),
     )
 
 
 class TreeOperator(lx.AbstractLinearOperator):
-    """`y = d x + Σ g (x − x')` over the neighbours x' of each compartment, junctions at the
-    potential at which no current stays in them.
+    """`y = d x + Σ g (x − x')`, summed over the neighbours x' of each compartment; junctions are at
+    the potential at which as much current leaves them as enters.
 
-    diagonal [compartment, *shape] and axial [edge, *shape or edge], both µS.
+    diagonal [compartment, *shape] and axial [edge] or [edge, *shape], all positive (µS).
     """
 
     diagonal: Float[Array, "compartment *shape"]
@@ -76,7 +79,7 @@ class TreeOperator(lx.AbstractLinearOperator):
     tree: Tree = eqx.field(static=True)
 
     def mv(self, vector: Float[Array, "compartment *shape"]) -> Float[Array, "compartment *shape"]:
-        return self.diagonal * vector + axial_currents(self.tree, self.axial, vector)
+        return self.diagonal * vector + axial_current(self.tree, self.axial, vector)
 
     def as_matrix(self) -> Float[Array, "compartment compartment"]:
         columns = jnp.eye(self.tree.compartments, dtype=self.diagonal.dtype)
@@ -93,52 +96,48 @@ class TreeOperator(lx.AbstractLinearOperator):
 
     def __add__(self, other: lx.AbstractLinearOperator) -> lx.AbstractLinearOperator:
         if isinstance(other, lx.DiagonalLinearOperator):
-            return eqx.tree_at(lambda o: o.diagonal, self, self.diagonal + other.diagonal)
+            return TreeOperator(self.diagonal + lx.diagonal(other), self.axial, self.tree)
         return super().__add__(other)
 
 
-@lx.is_symmetric.register(TreeOperator)
-def _(operator: TreeOperator) -> bool:
-    return True
+for _property, _holds in {
+    lx.is_symmetric: True,
+    lx.is_positive_semidefinite: True,
+    lx.is_negative_semidefinite: False,
+    lx.is_diagonal: False,
+    lx.is_tridiagonal: False,
+    lx.has_unit_diagonal: False,
+    lx.is_lower_triangular: False,
+    lx.is_upper_triangular: False,
+}.items():
+    _property.register(TreeOperator)(lambda operator, holds=_holds: holds)
+for _change in (lx.linearise, lx.materialise):
+    _change.register(TreeOperator)(lambda operator: operator)
 
 
-for _property in (
-    lx.is_diagonal,
-    lx.is_tridiagonal,
-    lx.has_unit_diagonal,
-    lx.is_lower_triangular,
-    lx.is_upper_triangular,
-    lx.is_negative_semidefinite,
-):
-    _property.register(TreeOperator)(lambda operator: False)
-
-lx.is_positive_semidefinite.register(TreeOperator)(lambda operator: True)
-lx.linearise.register(TreeOperator)(lambda operator: operator)
-lx.materialise.register(TreeOperator)(lambda operator: operator)
-
-
-def axial_currents(
+def axial_current(
     tree: Tree, axial: Float[Array, "edge *axial_shape"], v: Float[Array, "compartment *shape"]
 ) -> Float[Array, "compartment *shape"]:
-    """What flows out of each compartment to its neighbours (nA at v in mV)."""
-    g = axial.reshape(axial.shape + (1,) * (v.ndim - axial.ndim))
+    """What flows out of each compartment to its neighbours (nA, at v in mV)."""
+    g = _with_axes(axial, v)
     a, b = tree.ends.T
-    extra = tree.nodes - tree.compartments
-    if extra:
-        of_junction = a >= tree.compartments
-        junction = a[of_junction] - tree.compartments
-        pull = jax.ops.segment_sum(g[of_junction] * v[b[of_junction]], junction, extra)
-        total = jax.ops.segment_sum(g[of_junction], junction, extra)
-        v = jnp.concatenate([v, pull / total])
+    junctions = tree.nodes - tree.compartments
+    if junctions:
+        to = np.flatnonzero(a >= tree.compartments)
+        junction = a[to] - tree.compartments
+        pull = jax.ops.segment_sum(g[to] * v[b[to]], junction, junctions)
+        v = jnp.concatenate([v, pull / jax.ops.segment_sum(g[to], junction, junctions)])
     flow = g * (v[a] - v[b])
-    out = jnp.zeros_like(v).at[a].add(flow).at[b].add(-flow)
-    return out[: tree.compartments]
+    return jnp.zeros_like(v).at[a].add(flow).at[b].add(-flow)[: tree.compartments]
 
 
 class TreeSolver(lx.AbstractLinearSolver):
-    """Gaussian elimination from the tips to the root, and back: no fill, O(compartments).
+    """Elimination from the tips to the root, and back: exact, without fill, O(compartments).
 
-    Source: Hines 1984, Int. J. Biomed. Comput. 15, 69–76.
+    What is kept of a node's diagonal is its excess over the conductances to its neighbours: nothing
+    is subtracted, so that single precision loses nothing where these are large. Source: Hines 1984,
+    Int. J. Biomed. Comput. 15, 69–76; Grassmann, Taksar & Heyman 1985, Oper. Res. 33, 1107, for the
+    excess.
     """
 
     def init(self, operator: lx.AbstractLinearOperator, options: dict[str, Any]) -> TreeOperator:
@@ -149,49 +148,83 @@ class TreeSolver(lx.AbstractLinearSolver):
     def compute(
         self, state: TreeOperator, vector: Array, options: dict[str, Any]
     ) -> tuple[Array, lx.RESULTS, dict[str, Any]]:
-        return eliminated(state.tree, state.diagonal, state.axial, vector), lx.RESULTS.successful, {}
+        axial = jnp.broadcast_to(
+            _with_axes(state.axial, vector), (len(state.axial), *vector.shape[1:])
+        )
+        solution = _solver_of(state.tree)(state.diagonal, axial, vector)
+        return solution, lx.RESULTS.successful, {}
 
     def transpose(
         self, state: TreeOperator, options: dict[str, Any]
     ) -> tuple[TreeOperator, dict[str, Any]]:
         return state, {}
 
-    def conj(
-        self, state: TreeOperator, options: dict[str, Any]
-    ) -> tuple[TreeOperator, dict[str, Any]]:
-        return state, {}
+    conj = transpose
 
     def assume_full_rank(self) -> bool:
         return True
 
 
+def _solver_of(tree: Tree) -> Any:
+    """`eliminated` of this tree, which puts a batch on the last axis, where rows are contiguous."""
+
+    @jax.custom_batching.custom_vmap
+    def solve(diagonal: Array, axial: Array, source: Array) -> Array:
+        return eliminated(tree, diagonal, axial, source)
+
+    @solve.def_vmap
+    def batched(size: int, mapped: list[bool], *operands: Array) -> tuple[Array, bool]:
+        last = [
+            jnp.moveaxis(x, 0, -1) if is_mapped else jnp.broadcast_to(x[..., None], (*x.shape, size))
+            for x, is_mapped in zip(operands, mapped, strict=True)
+        ]
+        return jnp.moveaxis(solve(*last), -1, 0), True
+
+    return solve
+
+
 def eliminated(
     tree: Tree,
     diagonal: Float[Array, "compartment *shape"],
-    axial: Float[Array, "edge *axial_shape"],
+    axial: Float[Array, "edge *shape"],
     source: Float[Array, "compartment *shape"],
 ) -> Float[Array, "compartment *shape"]:
-    """The solution, one node at a time."""
-    extra = (tree.nodes - tree.compartments, *source.shape[1:])
-    g = axial.reshape(axial.shape + (1,) * (source.ndim - axial.ndim))
-    zeros = jnp.zeros(extra, source.dtype)
-    a, b = tree.ends.T
-    sums = jnp.zeros((tree.nodes, *g.shape[1:]), g.dtype).at[a].add(g).at[b].add(g)
-    d = (jnp.concatenate([diagonal, zeros]) + sums)[tree.order]
-    x = jnp.concatenate([source, zeros])[tree.order]
-    g = g[tree.edge]
-    parent = jnp.asarray(tree.parent)
+    """The solution x of `d x + Σ g (x − x') = source`, one node after the other."""
+    junctions = jnp.zeros((tree.nodes - tree.compartments, *source.shape[1:]), source.dtype)
+    excess = jnp.concatenate([diagonal, junctions])[tree.order]
+    x = jnp.concatenate([source, junctions])[tree.order]
+    g = axial[tree.edge]
+    parent = jnp.asarray(tree.parent, jnp.uint32)
+    count = tree.nodes - 1
 
     def up(k: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        d, x = carry
-        to, factor = parent[k], g[k] / d[k]
-        return d.at[to].add(-factor * g[k]), x.at[to].add(factor * x[k])
+        excess, x = carry
+        k = k.astype(jnp.uint32)
+        to, own, conductance = _row(parent, k), _row(excess, k), _row(g, k)
+        share = conductance / (own + conductance)
+        return _added(excess, share * own, to), _added(x, share * _row(x, k), to)
 
-    def down(k: Array, x: Array) -> Array:
-        here = tree.nodes - 2 - k
-        return x.at[here].set((x[here] + g[here] * x[parent[here]]) / d[here])
+    excess, x = jax.lax.fori_loop(0, count, up, (excess, x))
+    inverse = 1 / (excess + jnp.concatenate([g, jnp.zeros_like(x[:1])]))
+    x, share = x * inverse, g * inverse[:-1]
 
-    d, x = jax.lax.fori_loop(0, tree.nodes - 1, up, (d, x))
-    x = x.at[tree.nodes - 1].divide(d[tree.nodes - 1])
-    x = jax.lax.fori_loop(0, tree.nodes - 1, down, x)
+    def down(n: Array, x: Array) -> Array:
+        k = (count - 1 - n).astype(jnp.uint32)
+        return _added(x, _row(share, k) * _row(x, _row(parent, k)), k)
+
+    x = jax.lax.fori_loop(0, count, down, x)
     return x[tree.place[: tree.compartments]]
+
+
+def _row(x: Array, k: Array) -> Array:
+    """x[k], with an unsigned k, which spares a look whether it is negative."""
+    return jax.lax.dynamic_index_in_dim(x, k, 0, keepdims=False)
+
+
+def _added(x: Array, change: Array, k: Array) -> Array:
+    return jax.lax.dynamic_update_index_in_dim(x, _row(x, k) + change, k, 0)
+
+
+def _with_axes(axial: Array, v: Array) -> Array:
+    """axial with as many axes as v."""
+    return axial.reshape(axial.shape + (1,) * (v.ndim - axial.ndim))
