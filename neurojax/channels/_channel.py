@@ -1,6 +1,7 @@
 """What an ion channel is: gates that open and close, and the currents that they let through."""
 
 import abc
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import ClassVar, NamedTuple
 
@@ -9,7 +10,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-Rates = tuple[Float[Array, "gates *shape"], Float[Array, "gates *shape"]]
+from ..core import non_negative
+from ._rates import Rates
+
 Ions = Mapping[str, Float[Array, "*shape"]]
 """Concentrations inside the cell (mM), of the ions that a pool keeps account of."""
 
@@ -45,12 +48,19 @@ def linearised(
 class Channel(eqx.Module):
     """Ionic currents whose conductance is set by gates `dx/dt = α (1 − x) − β x`.
 
-    A subclass names its `gates` and owes their `rates` and the `currents`. v in mV, rates in 1/ms,
-    conductances in mS/cm². Parameters are scalars, or one value for each compartment that the
+    A subclass names its `gates` and the ions whose concentration it `reads`, and owes the gates'
+    `rates` and the `currents`. v in mV, rates in 1/ms, conductances in mS/cm²; its parameters g and
+    g_... may not be negative. Parameters are scalars, or one value for each compartment that the
     channel is in; ions are what pools keep account of.
     """
 
     gates: ClassVar[tuple[str, ...]] = ()
+    reads: ClassVar[tuple[str, ...]] = ()
+
+    def __check_init__(self) -> None:
+        names = [f.name for f in dataclasses.fields(self)]
+        conductances = {n: getattr(self, n) for n in names if n == "g" or n.startswith("g_")}
+        non_negative(type(self).__name__, **conductances)
 
     def rates(self, v: Float[Array, "*shape"], ions: Ions) -> Rates:
         """Opening and closing rates of the gates at v, stacked in the order of their names."""

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from ..channels import Rates
 from ..core import SemiImplicitEuler, StiffPart, as_parameter, non_negative, positive
 from ._threshold_crossing import ThresholdCrossing
 
-Rates = tuple[Float[Array, "gates *shape"], Float[Array, "gates *shape"]]
 Currents = tuple[tuple[Array, Array], ...]
 
 

@@ -1,15 +1,13 @@
 """The squid axon's Hodgkin-Huxley neuron, one compartment."""
 
-import math
 from typing import final
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..channels import Rates, squid_gates, stacked
 from ..core import as_parameter
-from ._conductance_based import ConductanceBased, Currents, Rates
-from ._rates import exp_for_powers, x_over_expm1
+from ._conductance_based import ConductanceBased, Currents
 
 
 @final
@@ -33,17 +31,7 @@ class HodgkinHuxley(ConductanceBased):
     E_leak: Array = eqx.field(converter=as_parameter, default=-54.3)
 
     def rates(self, v: Float[Array, "*shape"]) -> Rates:
-        """Four of the six exponentials are powers of one, exp(−(v+65)/80)."""
-        e80 = exp_for_powers((-65 - v) / 80)
-        e20 = (e80 * e80) * (e80 * e80)
-        e10 = e20 * e20
-        alpha_m = x_over_expm1((-40 - v) / 10, e10 * math.exp(2.5))
-        alpha_n = 0.1 * x_over_expm1((-55 - v) / 10, e10 * math.exp(1.0))
-        beta_m = 4 * jnp.exp((-65 - v) / 18)
-        beta_h = 1 / (e10 * math.exp(3.0) + 1)
-        alpha = jnp.stack([alpha_m, 0.07 * e20, alpha_n])
-        beta = jnp.stack([beta_m, beta_h, 0.125 * e80])
-        return alpha, beta
+        return stacked(squid_gates(v))
 
     def currents(self, v: Float[Array, "*shape"], gates: Float[Array, "3 *shape"]) -> Currents:
         m, h, n = gates

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..channels import Rates
 from ..core import as_parameter, positive
-from ._conductance_based import ConductanceBased, Currents, Rates
+from ._conductance_based import ConductanceBased, Currents
 
 
 @final

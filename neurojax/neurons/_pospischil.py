@@ -3,14 +3,19 @@
 from typing import Any, final
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..channels import (
+    Rates,
+    l_current_gates,
+    m_current_gate,
+    stacked,
+    t_current_activation,
+    t_current_gate,
+    traub_miles_gates,
+)
 from ..core import as_parameter, positive
-from ._conductance_based import ConductanceBased, Currents, Rates
-from ._rates import opening_and_closing, x_over_expm1
-from ._traub_miles import traub_miles_rates
+from ._conductance_based import ConductanceBased, Currents
 
 
 @final
@@ -85,38 +90,16 @@ class Pospischil(ConductanceBased):
         return cls(shape, **own | parameters)
 
     def rates(self, v: Float[Array, "*shape"]) -> Rates:
-        alpha, beta = traub_miles_rates(v - self.v_T)
-        slow = [self._p(v), _q(v), _r(v), _u(v + self.v_x)]
-        opening, closing = zip(*slow, strict=True)
-        return jnp.concatenate([alpha, jnp.stack(opening)]), jnp.concatenate(
-            [beta, jnp.stack(closing)]
-        )
-
-    def _p(self, v: Array) -> tuple[Array, Array]:
-        e = jnp.exp((v + 35) / 20)
-        return opening_and_closing(jax.nn.sigmoid((v + 35) / 10), self.tau_max / (3.3 * e + 1 / e))
+        fast = traub_miles_gates(v - self.v_T)
+        p, u = m_current_gate(v, self.tau_max), t_current_gate(v + self.v_x)
+        return stacked([*fast, p, *l_current_gates(v), u])
 
     def currents(self, v: Float[Array, "*shape"], gates: Float[Array, "7 *shape"]) -> Currents:
         m, h, n, p, q, r, u = gates
-        s = jax.nn.sigmoid((v + self.v_x + 57) / 6.2)
+        s = t_current_activation(v + self.v_x)
         return (
             (self.g_Na * (m * m * m * h), self.E_Na),
             (self.g_Kd * ((n * n) * (n * n)) + self.g_M * p, self.E_K),
             (self.g_L * (q * q * r) + self.g_T * (s * s * u), self.E_Ca),
             (self.g_leak, self.E_leak),
         )
-
-
-def _q(v: Array) -> tuple[Array, Array]:
-    x = (-27 - v) / 3.8
-    return 0.055 * 3.8 * x_over_expm1(x, jnp.exp(x)), 0.94 * jnp.exp((-75 - v) / 17)
-
-
-def _r(v: Array) -> tuple[Array, Array]:
-    return 0.000457 * jnp.exp((-13 - v) / 50), 0.0065 * jax.nn.sigmoid((v + 15) / 28)
-
-
-def _u(v: Array) -> tuple[Array, Array]:
-    falling = jax.nn.sigmoid((-84 - v) / 3.2)
-    tau = (30.8 + (211.4 + jnp.exp((v + 113.2) / 5)) * falling) / 3**1.2
-    return opening_and_closing(jax.nn.sigmoid((-81 - v) / 4), tau)

@@ -7,9 +7,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..channels import Rates, exp_for_powers, x_over_expm1
 from ..core import as_parameter, positive
-from ._conductance_based import ConductanceBased, Currents, Rates
-from ._rates import exp_for_powers, x_over_expm1
+from ._conductance_based import ConductanceBased, Currents
 
 
 @final

@@ -1,8 +1,16 @@
 """Pieces of the rates at which gates open and close."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
+
+Gate = tuple[Float[Array, "*shape"], Float[Array, "*shape"]]
+"""Opening and closing rate (1/ms) of one gate."""
+
+Rates = tuple[Float[Array, "gates *shape"], Float[Array, "gates *shape"]]
+"""Opening and closing rates (1/ms) of several gates, stacked in one order."""
 
 
 def x_over_expm1(
@@ -26,3 +34,11 @@ def opening_and_closing(
 ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
     """Rates (1/ms) of a gate that tends to `steady` with time constant tau (ms)."""
     return steady / tau, (1 - steady) / tau
+
+
+def stacked(gates: Sequence[Gate], speed: Float[ArrayLike, "..."] | None = None) -> Rates:
+    """The rates of all gates, each times `speed` (a temperature's factor) where there is one."""
+    opening, closing = zip(*gates, strict=True)
+    if speed is not None:
+        opening, closing = [speed * a for a in opening], [speed * b for b in closing]
+    return jnp.stack(opening), jnp.stack(closing)
