@@ -100,14 +100,16 @@ def observe(record: Record, system: System, t: Time, state: PyTree) -> dict[str,
 def _observed(what: Any, system: System, t: Time, state: PyTree) -> PyTree:
     if what == OUTPUT:
         return system.output(state)
-    return _part(state, what) if isinstance(what, str) else what(t, state)
+    return _part(system, state, what) if isinstance(what, str) else what(t, state)
 
 
-def _part(state: PyTree, path: str) -> PyTree:
-    """The part of a state at a dotted path: fields of tuples and modules, keys of dicts."""
+def _part(system: System, state: PyTree, path: str) -> PyTree:
+    """The part of a state at a dotted path (fields of tuples and modules, keys of dicts), or of its
+    first axis what lies at a site of the system: `"v[soma]"`."""
+    path, _, site = path.removesuffix("]").partition("[")
     for name in path.split("."):
         state = state[name] if isinstance(state, Mapping) else getattr(state, name)
-    return state
+    return state[getattr(system, "sites")[site]] if site else state  # noqa: B009
 
 
 def _check_name(name: str, system: System, state: PyTree) -> None:
@@ -116,7 +118,7 @@ def _check_name(name: str, system: System, state: PyTree) -> None:
     if name in extra:
         return
     try:
-        _part(state, name)
+        _part(system, state, name)
     except (AttributeError, KeyError):
         known = ", ".join([*map(str, fields), *extra])
         raise ValueError(

@@ -1,0 +1,13 @@
+"""Neurons with dendrites: morphologies, compartments, the cable and its solver."""
+
+from ._cell import (
+    Affine as Affine,
+    Cell as Cell,
+    CellState as CellState,
+    Placed as Placed,
+    placed as placed,
+    voltage_clamp as voltage_clamp,
+)
+from ._morphology import Morphology as Morphology
+from ._swc import read_swc as read_swc
+from ._tree import Tree as Tree, TreeOperator as TreeOperator, TreeSolver as TreeSolver

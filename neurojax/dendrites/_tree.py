@@ -55,8 +55,8 @@ def _elimination(
                 reached.append(other)
     if len(reached) != nodes or len(ends) != nodes - 1:
         raise ValueError(
-            f"ends: {len(ends)} edges between {nodes} nodes, of which {len(reached)} hang together, "
-            "are no tree."
+            f"ends: {len(ends)} edges between {nodes} nodes, of which {len(reached)} hang together: "
+            "no tree."
         )
     place = {node: nodes - 1 - k for k, node in enumerate(reached)}
     order = reached[::-1]
@@ -175,7 +175,9 @@ def _solver_of(tree: Tree) -> Any:
     @solve.def_vmap
     def batched(size: int, mapped: list[bool], *operands: Array) -> tuple[Array, bool]:
         last = [
-            jnp.moveaxis(x, 0, -1) if is_mapped else jnp.broadcast_to(x[..., None], (*x.shape, size))
+            jnp.moveaxis(x, 0, -1)
+            if is_mapped
+            else jnp.broadcast_to(x[..., None], (*x.shape, size))
             for x, is_mapped in zip(operands, mapped, strict=True)
         ]
         return jnp.moveaxis(solve(*last), -1, 0), True
