@@ -11,7 +11,7 @@ from ._channel import Channel, Current, Ions, ohmic
 
 @final
 class Leak(Channel):
-    """`g (v − E)`, always open. g in mS/cm², E in mV."""
+    """`g (v − E)`, always open. g in mS/cm², E in mV; defaults are the squid axon's."""
 
     g: Array = eqx.field(converter=as_parameter, default=0.3)
     E: Array = eqx.field(converter=as_parameter, default=-54.3)
