@@ -22,7 +22,8 @@ def nernst(
     celsius: Float[Array, "..."],
 ) -> Float[Array, "..."]:
     """Potential (mV) at which an ion of concentrations inside and outside (mM, positive) is at
-    rest: `R T / (z F) ln(outside / inside)` (Hille 2001, Ion Channels, eq. 1.11a)."""
+    rest: `R T / (z F) ln(outside / inside)` (Hille 2001, Ion Channels of
+    Excitable Membranes, 3rd ed., ch. 1)."""
     return thermal_voltage(celsius) / valence * jnp.log(outside / inside)
 
 
@@ -37,8 +38,11 @@ def ghk_current(
     """Current density (µA/cm², outward positive) of an ion through a permeability (cm/s), with v in
     mV and concentrations in mM; safe at v = 0 in value and derivative.
 
-    `P z F (u / (1 − exp(−u))) (inside − outside exp(−u))` with `u = z F v / (R T)` (Hille 2001,
-    Ion Channels, eq. 14.5). As the current of a channel, `linearised` makes it one.
+    `P z F (u / (1 − exp(−u))) (inside − outside exp(−u))` with `u = z F v / (R T)`; `linearised`
+    makes it the current of a channel.
+
+    Source: Goldman 1943, J. Gen. Physiol. 27, 37–60; Hodgkin & Katz 1949, J. Physiol. 108, 37–77;
+    Hille 2001, Ion Channels of Excitable Membranes, 3rd ed., ch. 14.
     """
     u = valence * v / thermal_voltage(celsius)
     into = x_over_expm1(u, jnp.exp(u))

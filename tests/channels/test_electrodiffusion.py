@@ -33,7 +33,7 @@ def current(v, valence=2):
 
 
 def textbook(v, valence=2):
-    """Hille 2001, eq. 14.5: P z² (E F²/RT) (in − out exp(−zFE/RT)) / (1 − exp(−zFE/RT)); mM are
+    """Hille 2001, ch. 14: P z² (E F²/RT) (in − out exp(−zFE/RT)) / (1 − exp(−zFE/RT)); mM are
     1e-6 mol/cm³, A 1e6 µA."""
     u = valence * v * 1e-3 * F / (R * 307.15)
     return 1e-4 * valence * F * u * (1e-3 - 2.0 * np.exp(-u)) / -np.expm1(-u)
