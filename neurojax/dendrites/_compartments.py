@@ -1,23 +1,28 @@
-"""From sections to compartments: areas, axial resistances and the graph that joins them."""
+"""Compartments: pieces of sections, their areas, and the graph of resistances that joins them."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from ._morphology import Morphology, Sections
+from ._frusta import Cables, Halves, cables_of, halves_of, place_at
+from ._morphology import Morphology, Sections, refuse_unknown_regions
 
-Counts = Int[np.ndarray, " section"]
 
-
-class Compartments(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Compartments:
     """Pieces of equal length of each section, in the order of sections, and their graph.
 
+    length, radius (of a cylinder of this area and length), xyz (of the middle) and distance (along
+    the tree from the root to the middle, the way inside the soma left out) in µm, area in µm².
     `near` and `far` are the axial resistance from a compartment's middle to its two ends over the
-    resistivity, `∫ dx / π r²` (1/µm). A node is a compartment, or beyond these a junction of three
-    sections or more, which has no membrane. Edge e joins nodes `ends[e]`; `weights[e]` are those of
-    the resistance on either side, in 1/µm, of the compartments `sides[e]`.
+    resistivity, `∫ dx / π r²` (1/µm). of_point is the compartment of each point of the morphology.
+
+    A node is a compartment, or beyond these a junction of three sections or more, which has no
+    membrane. Edge e joins nodes `ends[e]`; `weights[e]` are the resistances on either side, as in
+    `near`, and `sides[e]` the compartments whose resistivity they have. A sphere has no resistance
+    inside.
     """
 
     section: Int[np.ndarray, " compartment"]
@@ -29,53 +34,75 @@ class Compartments(NamedTuple):
     far: Float[np.ndarray, " compartment"]
     xyz: Float[np.ndarray, "compartment 3"]
     distance: Float[np.ndarray, " compartment"]
-    """Along the tree from the root (µm), to the middle."""
     of_point: Int[np.ndarray, " point"]
-    """The compartment of each point of the morphology."""
     nodes: int
     ends: Int[np.ndarray, "edge 2"]
     sides: Int[np.ndarray, "edge 2"]
     weights: Float[np.ndarray, "edge 2"]
 
-    def __len__(self) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __len__(self) -> int:
         return len(self.area)
 
+    def __repr__(self) -> str:
+        return f"Compartments({len(self)} in {self.section[-1] + 1} sections)"
 
-def compartments_of(m: Morphology, counts: Counts) -> Compartments:
-    """`counts` compartments in each section."""
+    def select(
+        self,
+        region: str | None = None,
+        *,
+        distance: tuple[float | int, float | int] | None = None,
+        where: Callable[["Compartments"], Bool[np.ndarray, " compartment"]] | None = None,
+    ) -> Bool[np.ndarray, " compartment"]:
+        """Which compartments have all that is asked for: a region's name, a distance from the root
+        in [low, high) µm, and what a function of the compartments says of each.
+
+        Raises `ValueError` for a region that the cell does not have, a low that is above high, and
+        a mask of another shape.
+        """
+        mask = np.ones(len(self), bool)
+        if region is not None:
+            refuse_unknown_regions([region], self.region, "region")
+            mask &= np.array(self.region) == region
+        if distance is not None:
+            low, high = distance
+            if not low <= high:
+                raise ValueError(f"distance must be (low, high) with low <= high, got {distance}.")
+            mask &= (low <= self.distance) & (self.distance < high)
+        if where is not None:
+            own = np.asarray(where(self))
+            if own.shape != mask.shape or own.dtype != bool:
+                raise ValueError(f"where must give a boolean for each of the {len(self)} "
+                                 f"compartments, got {own.dtype} {own.shape}.")  # fmt: skip
+            mask &= own
+        return mask
+
+
+def compartments_of(m: Morphology, counts: Int[np.ndarray, " section"]) -> Compartments:
+    """`counts` compartments in each section; a sphere's is 1."""
     s = m.sections
-    first = np.cumsum([0, *counts])
+    cables = cables_of(s)
+    halves = halves_of(s, cables, counts)
+    first = np.concatenate([[0], np.cumsum(counts)])
     section = np.repeat(np.arange(len(s)), counts)
-    part = (np.arange(first[-1]) - first[section]) / counts[section]
-    outline = _Outline.of(s)
-    whole = outline.length[section]
-    begin, width = outline.begin[section] + part * whole, whole / counts[section]
-    area, resistance = outline.area, outline.resistance
-    lower, middle, upper = (
-        [f(section, begin + share * width) for f in (area, resistance)] for share in (0, 0.5, 1)
-    )
-    near, far = middle[1] - lower[1], upper[1] - middle[1]
+    length = cables.length[section] / counts[section]
+    area = halves.area[::2] + halves.area[1::2]
+    near, far = halves.resistance[::2].copy(), halves.resistance[1::2].copy()
+    middle = halves.start[1::2]
+    distance = _starts(s, cables)[section] + middle - cables.begin[section]
     if s.sphere:
-        near[0] = far[0] = 0.0
-    start = np.zeros(len(s))
-    for k, before in enumerate(s.tree.tolist()):
-        own_start = 0.0 if before < 0 or (s.sphere and before == 0) else outline.length[before]
-        start[k] = own_start + (start[before] if before >= 0 else 0.0)
-    distance = start[section] + (part + 0.5 / counts[section]) * whole
-    if s.sphere:
-        distance[0] = 0.0
+        near[0] = far[0] = distance[0] = 0.0
     ends, sides, weights, nodes = _graph(s, first, near, far)
     return Compartments(
         section=section,
-        region=tuple(s.names[k] for k in section),
-        length=width,
-        radius=(upper[0] - lower[0]) / (2 * np.pi * width),
-        area=upper[0] - lower[0],
+        region=tuple(s.names[k] for k in section.tolist()),
+        length=length,
+        radius=area / (2 * np.pi * length),
+        area=area,
         near=near,
         far=far,
-        xyz=outline.place(section, begin + width / 2),
+        xyz=place_at(s, cables, middle),
         distance=distance,
-        of_point=_of_point(m, s, outline, counts, first),
+        of_point=_of_point(m, cables, halves, first),
         nodes=nodes,
         ends=ends,
         sides=sides,
@@ -83,71 +110,31 @@ def compartments_of(m: Morphology, counts: Counts) -> Compartments:
     )
 
 
-class _Outline(NamedTuple):
-    """The outlines of all sections laid end to end: cumulative length, area and resistance.
-
-    A frustum from r₀ to r₁ of length l has the area `π (r₀ + r₁) √(l² + (r₁ − r₀)²)` and the
-    resistance `l / (π r₀ r₁)`; a part of it is a frustum too.
-    """
-
-    s: Sections
-    begin: np.ndarray
-    length: np.ndarray
-    along: np.ndarray
-    areas: np.ndarray
-    resistances: np.ndarray
-
-    @classmethod
-    def of(cls, s: Sections) -> "_Outline":
-        steps = np.linalg.norm(np.diff(s.xyz, axis=0), axis=1)
-        steps[s.offsets[1:-1] - 1] = 0.0  # from one section to the next
-        a, b = s.radii[:-1], s.radii[1:]
-        area = np.pi * (a + b) * np.hypot(steps, b - a)
-        area[s.offsets[1:-1] - 1] = 0.0
-        along, areas, resistances = (
-            np.concatenate([[0.0], np.cumsum(x)]) for x in (steps, area, steps / (np.pi * a * b))
-        )
-        begin = along[s.offsets[:-1]]
-        return cls(s, begin, along[s.offsets[1:] - 1] - begin, along, areas, resistances)
-
-    def _frustum(
-        self, section: np.ndarray, at: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The entry before a place, how far the place is beyond it (µm), and the radius there."""
-        entry = np.searchsorted(self.along, at, side="right") - 1
-        entry = np.clip(entry, self.s.offsets[section], self.s.offsets[section + 1] - 2)
-        beyond = np.clip(at - self.along[entry], 0.0, self.along[entry + 1] - self.along[entry])
-        whole = self.along[entry + 1] - self.along[entry]
-        share = beyond / np.where(whole > 0, whole, 1.0)
-        radii = self.s.radii
-        return entry, beyond, radii[entry] + share * (radii[entry + 1] - radii[entry])
-
-    def area(self, section: np.ndarray, at: np.ndarray) -> np.ndarray:
-        entry, beyond, radius = self._frustum(section, at)
-        first = self.s.radii[entry]
-        return self.areas[entry] + np.pi * (first + radius) * np.hypot(beyond, radius - first)
-
-    def resistance(self, section: np.ndarray, at: np.ndarray) -> np.ndarray:
-        entry, beyond, radius = self._frustum(section, at)
-        return self.resistances[entry] + beyond / (np.pi * self.s.radii[entry] * radius)
-
-    def place(self, section: np.ndarray, at: np.ndarray) -> np.ndarray:
-        entry, beyond, _ = self._frustum(section, at)
-        whole = np.maximum(self.along[entry + 1] - self.along[entry], 1e-12)
-        ahead = self.s.xyz[entry + 1] - self.s.xyz[entry]
-        return self.s.xyz[entry] + (beyond / whole)[:, None] * ahead
+def _starts(s: Sections, cables: Cables) -> Float[np.ndarray, " section"]:
+    """How far from the root sections begin; those of a sphere at 0."""
+    start, length = np.zeros(len(s)), cables.length.copy()
+    if s.sphere:
+        length[0] = 0.0
+    for k, before in enumerate(s.before.tolist()):
+        if before >= 0:
+            start[k] = start[before] + length[before]
+    return start
 
 
 def _of_point(
-    m: Morphology, s: Sections, outline: _Outline, counts: np.ndarray, first: np.ndarray
-) -> np.ndarray:
-    """The compartment that each point lies in; of the soma's and the root's, the first."""
+    m: Morphology, cables: Cables, halves: Halves, first: np.ndarray
+) -> Int[np.ndarray, " point"]:
+    """The compartment that each point lies in, of two that meet there the one nearer the root; of a
+    sphere's points and the root, the first."""
+    s = m.sections
     found = np.zeros(len(m), int)
     section = np.repeat(np.arange(len(s)), np.diff(s.offsets))
-    share = (outline.along[: len(section)] - outline.begin[section]) / outline.length[section]
-    part = np.minimum((share * counts[section] * (1 - 1e-12)).astype(int), counts[section] - 1)
+    here = (np.searchsorted(halves.start, cables.along) - 1) // 2
+    here = np.clip(here, first[section], first[section + 1] - 1)
     own = s.points >= 0
-    found[s.points[own]] = (first[section] + part)[own]
+    found[s.points[own]] = here[own]
+    for point, junction in s.merged:  # the junction's own compartment is known by now
+        found[point] = found[junction]
     return found
 
 
@@ -155,78 +142,35 @@ def _graph(
     s: Sections, first: np.ndarray, near: np.ndarray, far: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Edges within sections, and through the junctions between them."""
-    ends, weights = [], []
-    at: dict[int, list[tuple[int, float]]] = {}
-    for k in range(len(s)):
-        inner = np.arange(first[k], first[k + 1] - 1)
-        ends.extend(zip(inner, inner + 1, strict=True))
-        weights.extend(zip(far[inner], near[inner + 1], strict=True))
-        if s.sphere and k == 0:
-            continue
-        at.setdefault(int(s.begin[k]), []).append((first[k], near[first[k]]))
-        at.setdefault(int(s.end[k]), []).append((first[k + 1] - 1, far[first[k + 1] - 1]))
-    sides, nodes = list(ends), int(first[-1])
+    inner = np.setdiff1d(np.arange(first[-1]), first[1:] - 1)
+    nodes = int(first[-1])
+    at: dict[int, list[int]] = {}  # the compartments at a junction, ~c where it is their far end
+    for k in range(int(s.sphere), len(s)):
+        at.setdefault(int(s.begin[k]), []).append(int(first[k]))
+        at.setdefault(int(s.end[k]), []).append(~int(first[k + 1] - 1))
+    ends, sides, weights = [], [], []
     for junction, parts in at.items():
+        here = [(c, float(near[c])) if c >= 0 else (~c, float(far[~c])) for c in parts]
         if s.sphere and junction == s.begin[0]:
-            ends.extend((0, c) for c, _ in parts)
-            sides.extend((0, c) for c, _ in parts)
-            weights.extend((0.0, w) for _, w in parts)
-        elif len(parts) == 2:
-            (a, wa), (b, wb) = parts
+            ends += [(0, c) for c, _ in here]
+            sides += [(0, c) for c, _ in here]
+            weights += [(0.0, w) for _, w in here]
+        elif len(here) == 2:
+            (a, w_a), (b, w_b) = here
             ends.append((a, b))
             sides.append((a, b))
-            weights.append((wa, wb))
-        elif len(parts) > 2:
-            ends.extend((nodes, c) for c, _ in parts)
-            sides.extend((c, c) for c, _ in parts)
-            weights.extend((0.0, w) for _, w in parts)
+            weights.append((w_a, w_b))
+        elif len(here) > 2:
+            ends += [(nodes, c) for c, _ in here]
+            sides += [(c, c) for c, _ in here]
+            weights += [(0.0, w) for _, w in here]
             nodes += 1
-    shape = (-1, 2)
+    inner_ends = np.stack([inner, inner + 1], axis=1)
     return (
-        np.array(ends, int).reshape(shape),
-        np.array(sides, int).reshape(shape),
-        np.array(weights, float).reshape(shape),
+        np.concatenate([inner_ends, np.array(ends, int).reshape(-1, 2)]),
+        np.concatenate([inner_ends, np.array(sides, int).reshape(-1, 2)]),
+        np.concatenate(
+            [np.stack([far[inner], near[inner + 1]], axis=1), np.array(weights).reshape(-1, 2)]
+        ),
         nodes,
     )
-
-
-def counted(
-    m: Morphology,
-    *,
-    compartments: int | Callable[[str], int] | None,
-    max_length: float | None,
-    d_lambda: float | None,
-    resistivity: float,
-    capacitance: float,
-) -> Counts:
-    """How many compartments each section gets; see `Cell.from_morphology`."""
-    s = m.sections
-    outline = _Outline.of(s)
-    if compartments is not None:
-        number = compartments if callable(compartments) else lambda _: compartments
-        counts = np.array([number(name) for name in s.names])
-    elif max_length is not None:
-        counts = np.ceil(outline.length / max_length - 1e-9).astype(int)
-    else:
-        counts = _by_lambda(s, outline, d_lambda or 0.1, resistivity, capacitance)
-    counts = np.maximum(counts, 1)
-    if s.sphere:
-        counts[0] = 1
-    return counts
-
-
-FREQUENCY = 100.0  # Hz
-
-
-def _by_lambda(
-    s: Sections, outline: _Outline, share: float, resistivity: float, capacitance: float
-) -> Counts:
-    """An odd count for each section, of compartments at most `share` of the length constant at
-    100 Hz: `λ = ½ √(d / (π f R_a C_m))`. Source: Hines & Carnevale 2001, Neuroscientist 7, 123."""
-    sections = np.arange(len(s))
-    total = outline.area(sections, outline.begin + outline.length) - outline.area(
-        sections, outline.begin
-    )
-    diameter = total / (np.pi * outline.length)
-    constant = 1e5 * np.sqrt(diameter / (4 * np.pi * FREQUENCY * resistivity * capacitance))
-    return (((outline.length / (share * constant) + 0.9) / 2).astype(int)) * 2 + 1

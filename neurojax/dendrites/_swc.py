@@ -1,10 +1,10 @@
-"""Reconstructed morphologies from SWC files."""
+"""Morphologies from SWC files, and to them."""
 
 from pathlib import Path
 
 import numpy as np
 
-from ._morphology import Morphology
+from ._morphology import Morphology, on_circle
 
 COLUMNS = ("id", "type", "x", "y", "z", "radius", "parent")
 INTEGERS = ("id", "type", "parent")
@@ -13,30 +13,30 @@ INTEGERS = ("id", "type", "parent")
 def read_swc(path: str | Path) -> Morphology:
     """The morphology in an SWC file: seven columns, `id type x y z radius parent`, in µm.
 
-    Points may stand in any order, types be any whole number. A file may have several roots (parent
-    −1): each further one is joined to the nearest point of the soma, or where there is none, of the
-    first tree. A point that stands there twice, once as a root and once with a parent, has the
-    parent.
+    Points may stand in any order, types be any whole number from 0. A file may have several roots
+    (parent −1), see `Morphology`. A point that stands there twice, once as a root and once with a
+    parent, has the parent.
 
     Raises `FileNotFoundError`, and `ValueError` with the number of the line: for a wrong count of
-    columns, what is no number, a radius that is not positive, an id that is there twice, a parent
-    that is not there, points that are their own ancestors, and a file without points.
+    columns, what is no finite number, a radius that is not positive, an id that is there twice, a
+    parent that is not there, a point that is its own ancestor, and a file without points.
     Source: Cannon et al. 1998, J. Neurosci. Methods 84, 49; the INCF's SWC+ specification.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"path: there is no file {path}.")
     rows, lines = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), 1):
+    text = path.read_text(encoding="utf-8-sig", errors="replace")  # -sig: whether or not marked
+    for number, line in enumerate(text.split("\n"), 1):
         words = line.partition("#")[0].split()
         if words:
             rows.append(_row(words, f"{path}, line {number}"))
             lines.append(number)
     if not rows:
-        raise ValueError(f"{path} has no points.")
+        raise ValueError(f"{path} has no points, in {number} lines.")
     table = np.array(rows)
     ids, types, parents = (table[:, COLUMNS.index(name)].astype(int) for name in INTEGERS)
-    where = _unique(ids, parents, table[:, 2:6], lines, path)
+    where = _unique(ids, parents, table[:, 1:6], lines, path)
     ids, types, parents, table = ids[where], types[where], parents[where], table[where]
     return Morphology(
         ids=ids,
@@ -45,6 +45,19 @@ def read_swc(path: str | Path) -> Morphology:
         radii=table[:, 5],
         parents=_indices(ids, parents, np.array(lines)[where], path),
     )
+
+
+def write_swc(morphology: Morphology, path: str | Path) -> None:
+    """Writes a morphology so that `read_swc` reads an equal one: all digits, roots as joined."""
+    m = morphology
+    parents = np.where(m.parents < 0, -1, m.ids[m.parents])
+    rows = zip(m.ids.tolist(), m.types.tolist(), m.xyz.tolist(), m.radii.tolist(), parents.tolist(),
+               strict=True)  # fmt: skip
+    lines = [
+        f"{point} {kind} {x!r} {y!r} {z!r} {radius!r} {parent}"
+        for point, kind, (x, y, z), radius, parent in rows
+    ]
+    Path(path).write_text("\n".join(["# " + " ".join(COLUMNS), *lines, ""]), encoding="utf-8")
 
 
 def _row(words: list[str], where: str) -> list[float]:
@@ -60,6 +73,8 @@ def _row(words: list[str], where: str) -> list[float]:
             raise ValueError(f"{where}: {name} must be finite, got {value}.")
         if name in INTEGERS and value != int(value):
             raise ValueError(f"{where}: {name} must be a whole number, got {value}.")
+        if name in ("id", "type") and value < 0:
+            raise ValueError(f"{where}: {name} must not be negative, got {value}.")
         if name == "radius" and value <= 0:
             raise ValueError(f"{where}: the radius must be positive, got {value}.")
     return row
@@ -93,15 +108,11 @@ def _indices(ids: np.ndarray, parents: np.ndarray, lines: np.ndarray, path: Path
     missing = np.flatnonzero(~root & (ids[found] != parents))
     if missing.size:
         row = missing[0]
-        raise ValueError(
-            f"{path}, line {lines[row]}: the parent {parents[row]} of point {ids[row]} is not there."
-        )
+        raise ValueError(f"{path}, line {lines[row]}: the parent {parents[row]} of point "
+                         f"{ids[row]} is not there.")  # fmt: skip
     index = np.where(root, -1, found)
-    ancestor = index.copy()
-    for _ in range(int(np.ceil(np.log2(len(ids)))) + 1):  # twice as far up in each round
-        ancestor = np.where(ancestor < 0, -1, ancestor[ancestor])
-    if (ancestor >= 0).any():
-        row = np.flatnonzero(ancestor >= 0)[0]
-        raise ValueError(f"{path}, line {lines[row]}: point {ids[row]} is its own ancestor, or one "
-                         "of its ancestors is.")  # fmt: skip
+    circle = on_circle(index)
+    if circle.size:
+        row = circle[0]
+        raise ValueError(f"{path}, line {lines[row]}: point {ids[row]} is its own ancestor.")
     return index
