@@ -35,6 +35,7 @@ def read_swc(path: str | Path) -> Morphology:
     if not rows:
         raise ValueError(f"{path} has no points, in {number} lines.")
     table = np.array(rows)
+    _refuse_wrong_values(table, lines, path)
     ids, types, parents = (table[:, COLUMNS.index(name)].astype(int) for name in INTEGERS)
     where = _unique(ids, parents, table[:, 1:6], lines, path)
     ids, types, parents, table = ids[where], types[where], parents[where], table[where]
@@ -65,19 +66,26 @@ def _row(words: list[str], where: str) -> list[float]:
         raise ValueError(f"{where}: expected {len(COLUMNS)} columns ({' '.join(COLUMNS)}), "
                          f"got {len(words)}.")  # fmt: skip
     try:
-        row = [float(word) for word in words]
+        return [float(word) for word in words]
     except ValueError as error:
         raise ValueError(f"{where}: expected numbers, got {' '.join(words)!r}.") from error
-    for name, value in zip(COLUMNS, row, strict=True):
-        if not np.isfinite(value):
-            raise ValueError(f"{where}: {name} must be finite, got {value}.")
-        if name in INTEGERS and value != int(value):
-            raise ValueError(f"{where}: {name} must be a whole number, got {value}.")
-        if name in ("id", "type") and value < 0:
-            raise ValueError(f"{where}: {name} must not be negative, got {value}.")
-        if name == "radius" and value <= 0:
-            raise ValueError(f"{where}: the radius must be positive, got {value}.")
-    return row
+
+
+def _refuse_wrong_values(table: np.ndarray, lines: list[int], path: Path) -> None:
+    for name, column in zip(COLUMNS, table.T, strict=True):
+        faults = [("finite", ~np.isfinite(column))]
+        if name in INTEGERS:
+            faults.append(("a whole number", column != np.floor(column)))
+        if name in ("id", "type"):
+            faults.append(("0 or more", column < 0))
+        if name == "radius":
+            faults.append(("positive", column <= 0))
+        for expected, wrong in faults:
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise ValueError(
+                    f"{path}, line {lines[row]}: {name} must be {expected}, got {column[row]}."
+                )
 
 
 def _unique(

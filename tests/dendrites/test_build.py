@@ -90,6 +90,9 @@ def test_a_random_tree(tips):
     assert m.names[1] == "apical" and m.sections.sphere
     c = discretise(m, max_length=20)
     assert len(c.ends) == c.nodes - 1
+    np.testing.assert_allclose(
+        c.area.sum(), 400 * np.pi + 2 * np.pi * (m.radii[ends] * lengths).sum()
+    )
 
 
 def test_seeds_differ():

@@ -144,6 +144,26 @@ def test_a_tree_of_any_count_has_the_same_area_and_is_a_tree(count):
     assert len(seen) == c.nodes
 
 
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_the_resistance_between_two_tips_is_that_of_the_way(count):
+    c = discretise(forked(), compartments=count)
+    conductance = np.zeros((c.nodes, c.nodes))
+    for (a, b), w in zip(c.ends, c.weights.sum(axis=1), strict=True):
+        conductance[[a, b], [a, b]] += 1 / w
+        conductance[[a, b], [b, a]] -= 1 / w
+    last = [int(np.flatnonzero(c.section == k)[-1]) for k in (2, 3)]
+    current = np.zeros(c.nodes)
+    current[last] = 1, -1
+    v = np.linalg.pinv(conductance) @ current
+
+    # From the fork to the middles of the last compartments: radius 2 to 1 within 20 µm, and 2 to 1
+    # within 10 µm with a cylinder behind.
+    x, y = 20 * (1 - 0.5 / count), 30 * (1 - 0.5 / count)
+    expected = x / (np.pi * 2 * (2 - x / 20)) + 10 / (np.pi * 2) + (y - 10) / np.pi
+    # The pseudoinverse of conductances that span two orders of magnitude.
+    np.testing.assert_allclose(v[last[0]] - v[last[1]], expected, rtol=1e-10)
+
+
 def test_max_length():
     c = discretise(forked(), max_length=10)
     assert np.bincount(c.section).tolist() == [1, 1, 2, 3]
