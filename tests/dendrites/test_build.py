@@ -55,6 +55,12 @@ def test_the_first_branch_points_up_and_branches_begin_on_the_soma():
     np.testing.assert_array_equal(m.xyz[:, 2], 0)
 
 
+def test_forks_go_on_forwards():
+    m = build_morphology(8, [Branch(None, 100, 2), Branch(0, 100, 1), Branch(0, 100, 1)])
+    half = np.sqrt(0.5) * 100
+    np.testing.assert_allclose(m.xyz[[4, 6]], [[half, 108 + half, 0], [-half, 108 + half, 0]])
+
+
 def crossings(m: Morphology) -> int:
     """Of the straight lines of branches in the plane, but for those that meet at an end."""
     a, b = m.xyz[1::2, :2], m.xyz[2::2, :2]

@@ -169,6 +169,7 @@ def test_max_length():
     assert np.bincount(c.section).tolist() == [1, 1, 2, 3]
     assert np.bincount(discretise(forked(), max_length=9.99).section).tolist() == [1, 2, 3, 4]
     assert len(discretise(forked(), max_length=1e9)) == 4
+    assert len(discretise(cable([0, 3 * 0.1], [1, 1]), max_length=0.1)) == 3  # 3.0000000000000004
 
 
 def test_d_lambda():

@@ -48,6 +48,7 @@ def test_a_soma_that_is_a_sphere(soma, at):
     assert len(c) == 4  # a sphere is not divided
     np.testing.assert_allclose(c.area, [4 * np.pi * 25, *[2 * np.pi * 10 / 3] * 3])
     np.testing.assert_allclose(c.xyz[0], 0, atol=1e-12)
+    assert c.near[0] == c.far[0] == 0
     np.testing.assert_array_equal(c.of_point, [*[0] * len(soma), 1, 3])
     np.testing.assert_allclose(c.distance, [0, 5 / 3, 5, 25 / 3])
 
@@ -124,11 +125,12 @@ def test_further_roots_are_joined_to_the_nearest_point_of_the_soma():
         (BASAL, 0, 30, 0, 1, 1),
         (SOMA, 0, 0, 0, 5, -1),
         (SOMA, 0, 9, 0, 5, 3),
-        (AXON, 0, -9, 0, 1, -1),
+        (AXON, 0, -9, 0, 1, 3),
         (AXON, 0, -12, 0, 1, 5),
+        (APICAL, 0, -13, 0, 1, -1),  # nearer to the axon than to the soma
     )
-    np.testing.assert_array_equal(m.parents, [3, 0, -1, 2, 2, 4])
-    assert sorted(m.sections.names) == ["axon", "basal", "soma"]
+    np.testing.assert_array_equal(m.parents, [3, 0, -1, 2, 2, 4, 2])
+    assert sorted(m.sections.names) == ["apical", "axon", "basal", "soma"]
 
 
 def test_without_a_soma_further_roots_are_joined_to_the_first_tree():

@@ -45,11 +45,11 @@ def test_ends_of_lines_and_the_mark_of_utf8_do_not_matter(newline, start, swc):
 
 
 def test_a_point_that_stands_twice_has_the_parent(swc):
-    m = read_swc(swc("1 3 0 0 0 1 -1\n2 3 1 0 0 1 1\n3 3 2 0 0 1 -1\n4 3 3 0 0 1 3\n"
+    m = read_swc(swc("1 3 0 0 0 1 -1\n2 3 5 0 0 1 1\n3 3 2 0 0 1 -1\n4 3 3 0 0 1 3\n"
                      "3 3 2 0 0 1 2\n"))  # fmt: skip
-    np.testing.assert_array_equal(np.sort(m.ids), [1, 2, 3, 4])
-    assert (m.parents < 0).sum() == 1
-    assert len(m.sections) == 1 and discretise(m).length[0] == 3
+    np.testing.assert_array_equal(m.ids, [1, 2, 4, 3])
+    np.testing.assert_array_equal(m.parents, [-1, 0, 3, 1])
+    assert len(m.sections) == 1 and discretise(m).length[0] == 5 + 3 + 1
 
 
 ROOT = "# one\n1 1 0 0 0 1 -1\n"
