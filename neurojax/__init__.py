@@ -1,7 +1,9 @@
 """NeuroJAX: neurons, dendrites, spiking networks and predictive coding on JAX."""
 
 from . import (
+    channels as channels,
     core as core,
+    dendrites as dendrites,
     equations as equations,
     interop as interop,
     learning as learning,

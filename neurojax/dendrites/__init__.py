@@ -1,5 +1,10 @@
 """Neurons with dendrites: morphologies, compartments, the cable and its solver."""
 
+from ._build import (
+    Branch as Branch,
+    build_morphology as build_morphology,
+    random_morphology as random_morphology,
+)
 from ._cell import (
     Affine as Affine,
     Cell as Cell,
@@ -8,6 +13,8 @@ from ._cell import (
     placed as placed,
     voltage_clamp as voltage_clamp,
 )
+from ._compartments import Compartments as Compartments
+from ._discretise import discretise as discretise
 from ._morphology import Morphology as Morphology
-from ._swc import read_swc as read_swc
+from ._swc import read_swc as read_swc, write_swc as write_swc
 from ._tree import Tree as Tree, TreeOperator as TreeOperator, TreeSolver as TreeSolver

@@ -153,6 +153,11 @@ class Cell(SpikingSystem):
                     f"Cell: channels[{name!r}] is placed in compartment {max(each.where)}, "
                     f"there are {count}."
                 )
+            if each.channel.reads:
+                raise ValueError(
+                    f"Cell: channels[{name!r}] reads the concentration of "
+                    f"{', '.join(each.channel.reads)}, of which cells keep no account."
+                )
             values = {f"channels[{name!r}].{k}": x for k, x in vars(each.channel).items()}
             _check_lengths(values, count if each.where is None else len(each.where))
 

@@ -55,8 +55,8 @@ def _elimination(
                 reached.append(other)
     if len(reached) != nodes or len(ends) != nodes - 1:
         raise ValueError(
-            f"ends: {len(ends)} edges between {nodes} nodes, of which {len(reached)} hang together: "
-            "no tree."
+            f"ends: {len(ends)} edges between {nodes} nodes, of which {len(reached)} hang "
+            "together, are no tree."
         )
     place = {node: nodes - 1 - k for k, node in enumerate(reached)}
     order = reached[::-1]
@@ -96,7 +96,7 @@ class TreeOperator(lx.AbstractLinearOperator):
 
     def __add__(self, other: lx.AbstractLinearOperator) -> lx.AbstractLinearOperator:
         if isinstance(other, lx.DiagonalLinearOperator):
-            return TreeOperator(self.diagonal + lx.diagonal(other), self.axial, self.tree)
+            return TreeOperator(self.diagonal + other.diagonal, self.axial, self.tree)
         return super().__add__(other)
 
 
@@ -192,6 +192,8 @@ def eliminated(
     source: Float[Array, "compartment *shape"],
 ) -> Float[Array, "compartment *shape"]:
     """The solution x of `d x + Σ g (x − x') = source`, one node after the other."""
+    if tree.nodes == 1:
+        return source / diagonal
     junctions = jnp.zeros((tree.nodes - tree.compartments, *source.shape[1:]), source.dtype)
     excess = jnp.concatenate([diagonal, junctions])[tree.order]
     x = jnp.concatenate([source, junctions])[tree.order]

@@ -1,0 +1,175 @@
+"""Cells: the cable in closed form, one compartment as a point neuron, populations, gradients."""
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import neurojax as nj
+from neurojax.channels import SK_E2, HodgkinHuxley, Leak
+from neurojax.dendrites import (
+    Branch,
+    Cell,
+    build_morphology,
+    discretise,
+    placed,
+    random_morphology,
+    voltage_clamp,
+)
+
+
+def small_tree():
+    return random_morphology(np.random.default_rng(0), tips=6)
+
+
+def fired(trace: np.ndarray) -> np.ndarray:
+    return np.flatnonzero((trace[1:] > 0) & (trace[:-1] <= 0))
+
+
+def test_a_sphere_is_a_point_neuron(x64):
+    """Of 10 µm: 1 nA is 79.6 µA/cm²."""
+    sphere = discretise(build_morphology(10.0, []))
+    area = 4 * np.pi * 10.0**2
+    cell = Cell(sphere, {"hh": HodgkinHuxley(), "leak": Leak(g=0.3, E=-54.3)})
+    point = nj.HodgkinHuxley()
+    ours = nj.simulate(cell, 0.1, t1=50.0, dt=0.025)
+    theirs = nj.simulate(point, 0.1 / area * 1e5, t1=50.0, dt=0.025)
+    np.testing.assert_allclose(ours["v[soma]"], theirs["v"], atol=1e-8)
+    np.testing.assert_array_equal(ours.spikes.times, theirs.spikes.times)
+    assert len(ours.spikes.times) > 2
+
+
+def cable(compartments: int) -> Cell:
+    """1,000 µm of radius 1 µm on a soma too small to matter."""
+    m = build_morphology(0.05, [Branch(None, 1000.0, 1.0)])
+    return Cell(
+        discretise(m, compartments={"basal": compartments}),
+        {"leak": Leak(g=0.1, E=0.0)},
+        v_init=0.0,
+    )
+
+
+def test_a_passive_cable_is_rall_s(x64):
+    """`V(x) = I R∞ cosh((l − x)/λ) / sinh(l/λ)`, λ = √(r / (2 g R_a)); Rall 1962. The error of
+    compartments falls with the square of their length."""
+    length, radius, R_a, g = 0.1, 1e-4, 100.0, 1e-4  # cm, cm, Ω·cm, S/cm²
+    constant = np.sqrt(radius / (2 * g * R_a))
+    infinite = np.sqrt(R_a / (2 * g)) / (np.pi * radius**1.5)  # Ω
+    errors = []
+    for count in (10, 20):
+        cell = cable(count)
+        x = (np.arange(count) + 0.5) * length / count
+        expected = 1e-8 * infinite * np.cosh((length - x) / constant) / np.sinh(length / constant)
+        run = nj.simulate(cell, 0.01, t1=400.0, dt=0.5, record=["v"])
+        errors.append(np.abs(run.final.state.v[1:] - expected).max() / expected.max())
+    assert errors[1] < 1e-3
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.1)
+
+
+def test_solvers_agree(x64):
+    """Backward Euler, of first order, beside an explicit solver of fifth order at 0.001 ms."""
+    cell = Cell(discretise(small_tree()), {"leak": Leak(g=0.3)})
+    ours = nj.simulate(cell, 0.5, t1=4.0, dt=0.01, record=["v"]).final.state.v
+    theirs = nj.simulate(cell, 0.5, t1=4.0, dt=1e-3, solver=diffrax.Tsit5(), record=["v"])
+    half = nj.simulate(cell, 0.5, t1=4.0, dt=0.005, record=["v"]).final.state.v
+    coarse, fine = (np.abs(x - theirs.final.state.v).max() for x in (ours, half))
+    assert coarse < 0.1
+    assert coarse / fine == pytest.approx(2, rel=0.05)
+
+
+def test_a_population_a_batch_and_cells_one_by_one():
+    compartments = discretise(small_tree())
+    currents = jnp.array([0.0, 0.5, 1.0])
+    channels = {"hh": HodgkinHuxley(), "leak": Leak(g=0.3, E=-54.3)}
+    alone = Cell(compartments, channels)
+
+    def trace(current):
+        return nj.simulate(alone, current, t1=20.0, dt=0.025)["v[soma]"]
+
+    each = np.stack([trace(current) for current in currents])
+    many = nj.simulate(Cell(compartments, channels, shape=(3,)), currents, t1=20.0, dt=0.025)
+    # Rounding of single precision, multiplied on the upstrokes.
+    np.testing.assert_allclose(many["v[soma]"].T, each, atol=0.05)
+    np.testing.assert_allclose(jax.vmap(trace)(currents), each, atol=0.05)
+    np.testing.assert_array_equal(many.spikes.counts(), [len(fired(x)) for x in each])
+    assert len(fired(each[2])) > 1
+
+
+def test_a_channel_is_where_it_is_placed():
+    """Sodium and potassium in the soma and in one region; elsewhere the membrane is passive."""
+    compartments = discretise(small_tree())
+    apical = compartments.select("apical")
+    everywhere = Leak(g=0.3, E=-65.0)
+    some = Cell(compartments, {"leak": everywhere, "hh": placed(HodgkinHuxley(), apical)})
+    weights = jnp.where(apical, 1.0, 0.0)
+    squid = HodgkinHuxley(g_Na=120.0 * weights, g_K=36.0 * weights)
+    all_of_it = Cell(compartments, {"leak": everywhere, "hh": squid})
+    a, b = (nj.simulate(cell, 1.0, t1=10.0, dt=0.025, record=["v"]) for cell in (some, all_of_it))
+    assert some.initial_state().gates["hh"].shape == (3, apical.sum())
+    np.testing.assert_allclose(a["v"], b["v"], atol=1e-3)
+
+
+def test_a_clamp_holds_the_voltage():
+    """Of 1 kΩ in series: to a thousandth of a mV for each nA, of which a few flow once the
+    membrane is charged."""
+    compartments = discretise(small_tree())
+    cell = Cell(compartments, {"leak": Leak()}, sites={"tip": len(compartments) - 1})
+    drive = {"soma": voltage_clamp(-20.0), "tip": nj.Step(0.1, start=5.0, stop=10.0)}
+    run = nj.simulate(cell, drive, t1=20.0, dt=0.025, record=["v[soma]", "v[tip]"])
+    np.testing.assert_allclose(run["v[soma]"][2:], -20.0, atol=5e-3)
+    assert run["v[tip]"].max() > run["v[tip]"][-1] + 1
+
+
+def test_gradients_are_those_of_differences(x64):
+    """In every conductance, capacitance and resistivity, each of its own in each compartment."""
+    compartments = discretise(small_tree())
+    n = len(compartments)
+    squid = HodgkinHuxley(g_Na=jnp.full(n, 120.0), g_K=jnp.full(n, 36.0))
+    cell = Cell(
+        compartments,
+        {"hh": squid, "leak": Leak(g=jnp.full(n, 0.3), E=-54.3)},
+        R_a=jnp.full(n, 100.0),
+        C_m=jnp.full(n, 1.0),
+    )
+
+    def pick(cell):
+        hh, leak = cell.channels["hh"].channel, cell.channels["leak"].channel
+        return [hh.g_Na, hh.g_K, leak.g, cell.R_a, cell.C_m]
+
+    @eqx.filter_jit
+    def loss(parameters):
+        there = eqx.tree_at(pick, cell, parameters)
+        return jnp.mean(nj.simulate(there, 1.0, t1=3.0, dt=0.025)["v[soma]"] ** 2)
+
+    parameters = pick(cell)
+    found = jax.jit(jax.grad(loss))(parameters)
+    direction = [jnp.asarray(np.random.default_rng(1).normal(size=n)) * x for x in parameters]
+    for k in range(len(parameters)):
+
+        def moved(h, k=k):
+            return loss([*parameters[:k], parameters[k] + h * direction[k], *parameters[k + 1 :]])
+
+        expected = (moved(1e-5) - moved(-1e-5)) / 2e-5
+        np.testing.assert_allclose(jnp.vdot(found[k], direction[k]), expected, rtol=1e-6)
+        assert abs(expected) > 1e-3
+
+
+def test_wrong_input_is_named():
+    compartments = discretise(small_tree())
+    with pytest.raises(ValueError, match="R_a must be positive"):
+        Cell(compartments, {}, R_a=-1.0)
+    with pytest.raises(ValueError, match=r"channels\['leak'\].g must be a scalar or have a value"):
+        Cell(compartments, {"leak": Leak(g=jnp.ones(2))})
+    with pytest.raises(ValueError, match=r"sites\['tuft'\] is 999"):
+        Cell(compartments, {}, sites={"tuft": 999})
+    with pytest.raises(ValueError, match=r"channels\['sk'\] reads the concentration of ca"):
+        Cell(compartments, {"sk": SK_E2()})
+    cell = Cell(compartments, {"leak": Leak()})
+    with pytest.raises(ValueError, match="no site 'tuft': the cell has soma"):
+        nj.simulate(cell, {"tuft": 1.0}, t1=1.0, dt=0.1)
+    with pytest.raises(ValueError, match="no site 'tuft'"):
+        nj.simulate(cell, 1.0, t1=1.0, dt=0.1, record=["v[tuft]"])
+    with pytest.raises(ValueError, match="resistance must be positive"):
+        voltage_clamp(-20.0, resistance=0.0)
