@@ -81,7 +81,7 @@ class Quantity(registry.Quantity):
             if precision is None
             else np.array2string(value, precision=precision)
         )
-        return f"{text} {unit.units:~}".replace("µ", "u")
+        return f"{text} {unit.units:~}".translate(_MICRO)
 
 
 def collapsed(value: Any) -> Any:
@@ -201,6 +201,10 @@ def _shown(q: Quantity, between: str, as_text: Callable[[Any], str]) -> str:
             return _number(scaled, as_text) + between + name
     unit = f"{q.to_base_units().units:~C}".replace("**", "^").replace("*", " ")
     return f"{_number(si_value, as_text)}{between}{unit}"
+
+
+# The micro sign, and from pint 0.26 on the Greek letter; Brian2 writes u.
+_MICRO = {0xB5: "u", 0x3BC: "u"}
 
 
 def _exponent(si_value: np.ndarray, power: int) -> int:

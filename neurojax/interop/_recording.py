@@ -79,6 +79,7 @@ def checked(
 
 def in_units(path: str | os.PathLike, what: str, unit: str, known: dict[str, float]) -> float:
     """What one `unit` is in our own; refused where that unit cannot be of a `what`."""
+    unit = unit.replace("\N{GREEK SMALL LETTER MU}", "\N{MICRO SIGN}")
     if unit not in known:
         raise ValueError(
             f"{path}: the unit of {what} is {unit!r}, known are {', '.join(map(repr, known))}."
