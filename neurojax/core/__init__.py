@@ -21,7 +21,7 @@ from ._drives import (
     ornstein_uhlenbeck as ornstein_uhlenbeck,
 )
 from ._exact_linear import ExactLinear as ExactLinear
-from ._exponential_euler import ExponentialEuler as ExponentialEuler
+from ._exponential_euler import ExponentialEuler as ExponentialEuler, phi1 as phi1
 from ._flow import Flow as Flow, as_term as as_term
 from ._recording import (
     Integral as Integral,

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ..core._exponential_euler import phi1
+from ..core import phi1
 
 REFINEMENTS = 5
 """Steps of third order to a crossing: 5 reach rounding error from any start (measured on 200,000
