@@ -150,7 +150,9 @@ def test_channels_read_the_pool_where_they_are():
     assert ca.shape == (apical.sum(),)
     assert cell.at_site(last, "ions.ca", "tip") == ca[row] == ca.max()
     assert cell.at_site(last, "gates.sk", "tip")[0] == last.gates["sk"][0, row] > 0
-    assert run["ions.ca[tip]"][-1] == pytest.approx(ca[row], rel=0.01)  # a step before the end
+    assert run["ions.ca[tip]"][-1] == pytest.approx(
+        float(ca[row]), rel=0.01
+    )  # a step before the end
     assert run["gates.sk[tip]"].shape == (800, 1)
     closed = ca[~half[apical]]
     assert np.all(closed <= 1e-4 * (1 + 1e-6))  # no channel, no calcium; there is no diffusion
