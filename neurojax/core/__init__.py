@@ -1,5 +1,6 @@
 """What evolves, and how it is run through time."""
 
+from ._affine import Affine as Affine
 from ._checkpoint import load as load, metadata_of as metadata_of, save as save
 from ._checks import (
     as_parameter as as_parameter,
