@@ -13,6 +13,11 @@ from ._cell import (
 )
 from ._compartments import Compartments as Compartments
 from ._discretise import discretise as discretise
+from ._extracellular import (
+    extracellular_matrix as extracellular_matrix,
+    extracellular_potential as extracellular_potential,
+    membrane_current as membrane_current,
+)
 from ._morphology import Morphology as Morphology
 from ._placed import Placed as Placed, Synapses as Synapses, placed as placed
 from ._plot_morphology import plot_morphology as plot_morphology

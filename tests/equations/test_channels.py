@@ -10,6 +10,7 @@ import pytest
 
 import neurojax as nj
 from neurojax import channels
+from neurojax.channels import CalciumPool
 from neurojax.dendrites import Cell, discretise, placed, random_morphology
 from neurojax.equations import EquationError, channel_from_equations
 from neurojax.equations.units import mM, mS, mV, siemens, um
@@ -104,16 +105,19 @@ def test_inside_a_cell(shape):
     apical = compartments.select("apical")
     g = jnp.linspace(0.1, 0.2, apical.sum())
 
-    def run(squid, h):
-        membrane = {"hh": squid, "h": placed(h, apical), "leak": channels.Leak()}
-        cell = Cell(compartments, membrane, shape=shape)
-        return nj.simulate(cell, 0.5, t1=20.0, dt=0.025)
+    def run(squid, h, calcium):
+        membrane = {"hh": squid, "h": placed(h, apical), "leak": channels.Leak(), "ca": calcium}
+        cell = Cell(compartments, membrane, pools={"ca": CalciumPool()}, shape=shape)
+        return nj.simulate(cell, 0.5, t1=20.0, dt=0.025, record=["v[soma]", "ions", "spikes"])
 
-    ours = run(squid(), h_current(g))
-    theirs = run(channels.HodgkinHuxley(celsius=16.3), channels.HCurrent(g))
+    ours = run(squid(), h_current(g), calcium())
+    theirs = run(channels.HodgkinHuxley(celsius=16.3), channels.HCurrent(g), channels.Ca_HVA())
     assert ours.spikes.counts().min() >= 2
     # Rounding, on upstrokes of some hundred mV/ms.
     np.testing.assert_allclose(ours["v[soma]"], theirs["v[soma]"], atol=0.02)
+    ca = theirs["ions"]["ca"]
+    assert ca.max() > 1.5 * ca.min()
+    np.testing.assert_allclose(ours["ions"]["ca"], ca, rtol=1e-3)
 
 
 def test_parameters_are_trained():
