@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 
 from ._frusta import Frusta
 
-THINNEST = 0.4
+THINNEST = 0.6
 """Points: thinner lines are lost between the pixels."""
 
 
@@ -21,6 +21,7 @@ class FrustaArtist(LineCollection):
         diameters = frusta.radii.sum(axis=1)
         order = np.argsort(diameters, kind="stable")
         super().__init__(list(lines[order]), capstyle="round")
+        self.set_snap(False)  # to whole pixels: a sphere's line would have no length, and no width
         self._diameters, self._compartment = diameters[order], frusta.compartment[order]
 
     def show(self, values: Float[np.ndarray, " compartment"]) -> None:

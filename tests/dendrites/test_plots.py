@@ -4,7 +4,9 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba
 from PIL import Image, ImageSequence
 
 from neurojax.dendrites import (
@@ -44,6 +46,18 @@ def test_lines_are_as_wide_as_cables_in_the_units_of_the_axes():
     ends = np.array(lines.get_segments())
     assert np.abs(ends[-1]).max() < 0.1  # the soma, a disc, is drawn last
     assert ends[:, :, 1].max() > 110
+
+
+def test_a_sphere_is_a_disc():
+    axes = plot_morphology(y_shaped())
+    canvas = axes.figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    canvas.draw()
+    picture = np.asarray(canvas.buffer_rgba())[::-1]
+    soma = to_rgba("C0")
+    for at, is_soma in [((0.0, 0.0), True), ((-9.0, 0.0), True), ((-11.5, 0.0), False)]:
+        x, y = axes.transData.transform(at).round().astype(int)
+        assert np.allclose(picture[y, x] / 255, soma, atol=0.01) == is_soma
 
 
 def legend_of(axes):
