@@ -19,6 +19,7 @@ from ..core import (
     as_parameter,
     positive,
     superspike,
+    take_rows,
 )
 from ._compartments import Compartments
 from ._placed import Placed, Synapses, Where, added, among, columns, covers, picked
@@ -80,7 +81,7 @@ class Cell(SpikingSystem):
     v_threshold: Array
     area: Array
     weights: Array
-    sides: Array
+    sides: tuple[tuple[int, ...], ...] = eqx.field(static=True)
     shape: tuple[int, ...] = eqx.field(static=True)
     surrogate: Surrogate = eqx.field(static=True)
 
@@ -110,7 +111,7 @@ class Cell(SpikingSystem):
         self.v_init, self.v_threshold = as_parameter(v_init), as_parameter(v_threshold)
         self.area = as_parameter(compartments.area)
         self.weights = as_parameter(compartments.weights)
-        self.sides = jnp.asarray(compartments.sides, jnp.int32)
+        self.sides = tuple(tuple(side) for side in compartments.sides.T.tolist())
         self.shape, self.surrogate = shape, surrogate
         positive("Cell", R_a=self.R_a, C_m=self.C_m)
         self._check_places()
@@ -247,16 +248,18 @@ class Cell(SpikingSystem):
             conductance = added(conductance, current.conductance, each.targets)
             source = added(source, current.source, each.targets)
         for site, current in injected(drive).items():
-            at = self.sites[site]
+            where = (self.sites[site],)
             if isinstance(current, Affine):
-                conductance = conductance.at[at].add(current.conductance)
+                conductance = added(conductance, _one_row(current.conductance), where)
                 current = current.source
-            source = source.at[at].add(current)
+            source = added(source, _one_row(current), where)
         return conductance, source
 
     def _axial(self) -> Float[Array, "edge *shape"]:
         """Axial conductances (µS)."""
-        R_a = self.R_a[self.sides] if self.R_a.ndim else self.R_a
+        R_a = self.R_a
+        if R_a.ndim:
+            R_a = jnp.stack([take_rows(R_a, side) for side in self.sides], axis=1)
         resistance = 0.01 * (self.weights * R_a).sum(axis=1)  # MΩ: Ω·cm over µm is 10⁴ Ω
         return 1 / resistance
 
@@ -303,6 +306,10 @@ class Cell(SpikingSystem):
 def injected(drive: Any) -> dict[str, Any]:
     """Currents by site: a bare one is the soma's."""
     return drive if isinstance(drive, dict) else {SOMA: drive}
+
+
+def _one_row(x: Any) -> Array:
+    return jnp.asarray(x)[None]
 
 
 def _as_placed(each: Any) -> Placed[Any]:

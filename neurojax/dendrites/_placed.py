@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from ..channels import CalciumPool, Channel
-from ..core import as_parameter, non_negative
+from ..core import as_parameter, non_negative, spread_rows, take_rows
 from ..synapses import Synapse
 
 Where = tuple[int, ...] | None
@@ -66,10 +66,9 @@ class Synapses(eqx.Module):
             )
         weight = jnp.broadcast_to(self.weight, (len(self.at),))
         arriving = spikes * columns(weight, spikes.ndim - 1)
-        targets = np.array(self.targets)
-        summed = jax.ops.segment_sum(
-            arriving, np.searchsorted(targets, np.array(self.at)), len(targets)
-        )
+        targets = self.targets
+        rows = tuple(np.searchsorted(targets, self.at).tolist())
+        summed = spread_rows(arriving, rows, len(targets))
         return self.synapse.opening(
             jnp.broadcast_to(columns(summed, len(shape) - spikes.ndim + 1), (len(targets), *shape))
         )
@@ -82,12 +81,21 @@ def columns(x: Array, axes: int) -> Array:
 
 def picked(x: Array, where: Where) -> Array:
     """The rows of x (compartments) that are in `where`."""
-    return x if where is None else x[_rows(where)]
+    if where is None:
+        return x
+    return x[where[0] : where[-1] + 1] if _adjacent(where) else take_rows(x, where)
 
 
 def added(total: Array, part: Array, where: Where) -> Array:
     """total with `part` added to the rows that are in `where`."""
-    return total + part if where is None else total.at[_rows(where)].add(part)
+    if where is None:
+        return total + part
+    part = jnp.broadcast_to(part, (len(where), *total.shape[1:]))
+    if _adjacent(where):
+        return jax.lax.dynamic_update_slice_in_dim(
+            total, total[where[0] : where[-1] + 1] + part, where[0], 0
+        )
+    return total + spread_rows(part, where, len(total))
 
 
 def among(outer: Where, inner: Where) -> Where:
@@ -102,8 +110,6 @@ def covers(outer: Where, inner: Where) -> bool:
     return outer is None or (inner is not None and set(inner) <= set(outer))
 
 
-def _rows(where: tuple[int, ...]) -> Any:
-    """Rows that follow one another as a slice, which is a copy where others are a gather."""
-    if where and where[-1] - where[0] == len(where) - 1:
-        return slice(where[0], where[-1] + 1)
-    return np.array(where)
+def _adjacent(where: tuple[int, ...]) -> bool:
+    """Whether these are neighbours, of which a slice is cheaper."""
+    return bool(where) and where[-1] - where[0] == len(where) - 1
