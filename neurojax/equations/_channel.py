@@ -14,6 +14,7 @@ from ._check import CONDITIONS, SPECIAL, place_of
 from ._dimension import CURRENT, LENGTH, NONE, VOLTAGE, Dimension
 from ._expression import Expression, Name, Unary, evaluate, names_in, substituted, walk
 from ._model import DIFFERENTIAL, Equation, Equations, is_noise
+from ._print import value_text
 from ._reading import Reading
 from ._rewrite import ZERO, by_reciprocals, linear_in, with_value
 from ._source import EquationError
@@ -108,7 +109,7 @@ class EquationChannel(Channel):
 
     def __repr__(self) -> str:
         lines = [f"  {line.strip()}" for line in self.model.text.strip().split("\n")]
-        lines += [f"  {name} = {eqx.tree_pformat(p)}" for name, p in self.parameters.items()]
+        lines += [f"  {name} = {value_text(p)}" for name, p in self.parameters.items()]
         return "\n".join(["EquationChannel", *lines])
 
 

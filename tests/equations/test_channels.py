@@ -145,7 +145,9 @@ def test_a_current_that_is_no_line_in_v_is_linearised():
 
 
 def test_it_is_shown_as_it_was_written():
-    assert "dm/dt = (m_inf - m)/tau : 1" in repr(h_current())
+    shown = repr(h_current())
+    assert "dm/dt = (m_inf - m)/tau : 1" in shown
+    assert "E = -43" in shown
 
 
 LINE = "I = g*m*(v - E) : amp/meter**2\n"
