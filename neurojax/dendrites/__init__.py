@@ -1,5 +1,6 @@
 """Neurons with dendrites: morphologies, compartments, the cable and its solver."""
 
+from ._animate_morphology import animate_morphology as animate_morphology
 from ._build import (
     Branch as Branch,
     build_morphology as build_morphology,
@@ -12,8 +13,14 @@ from ._cell import (
 )
 from ._compartments import Compartments as Compartments
 from ._discretise import discretise as discretise
+from ._extracellular import (
+    extracellular_matrix as extracellular_matrix,
+    extracellular_potential as extracellular_potential,
+    membrane_current as membrane_current,
+)
 from ._morphology import Morphology as Morphology
 from ._placed import Placed as Placed, Synapses as Synapses, placed as placed
+from ._plot_morphology import plot_morphology as plot_morphology
 from ._swc import read_swc as read_swc, write_swc as write_swc
 from ._tree import Tree as Tree
 from ._tree_operator import TreeOperator as TreeOperator
