@@ -77,7 +77,7 @@ def membrane_current(
     if v.shape[1] != cell.tree.compartments:
         raise ValueError(f"v must be of all {cell.tree.compartments} compartments, at some times, "
                          f"got the shape {v.shape}.")  # fmt: skip
-    inward = -jax.vmap(lambda v: axial_current(cell.tree, cell._axial(), v))(v)
+    inward = -jax.vmap(lambda v: axial_current(cell.tree, cell.axial(), v))(v)
     for site, current in by_site(injected).items():
         inward = inward.at[:, cell.sites[site]].add(jnp.asarray(current, v.dtype))
     return inward
