@@ -16,5 +16,9 @@ from ._cell import (
 from ._compartments import Compartments as Compartments
 from ._discretise import discretise as discretise
 from ._morphology import Morphology as Morphology
+from ._pinsky_rinzel import (
+    PinskyRinzel as PinskyRinzel,
+    PinskyRinzelState as PinskyRinzelState,
+)
 from ._swc import read_swc as read_swc, write_swc as write_swc
 from ._tree import Tree as Tree, TreeOperator as TreeOperator, TreeSolver as TreeSolver
