@@ -15,6 +15,11 @@ from ._cell import (
 )
 from ._compartments import Compartments as Compartments
 from ._discretise import discretise as discretise
+from ._layer import (
+    DendriticLayer as DendriticLayer,
+    local_inputs as local_inputs,
+    random_inputs as random_inputs,
+)
 from ._morphology import Morphology as Morphology
 from ._pinsky_rinzel import (
     PinskyRinzel as PinskyRinzel,
