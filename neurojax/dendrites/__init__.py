@@ -5,6 +5,10 @@ from ._build import (
     build_morphology as build_morphology,
     random_morphology as random_morphology,
 )
+from ._burst_neuron import (
+    BurstNeuron as BurstNeuron,
+    BurstNeuronState as BurstNeuronState,
+)
 from ._cell import (
     Affine as Affine,
     Cell as Cell,
@@ -17,6 +21,7 @@ from ._compartments import Compartments as Compartments
 from ._discretise import discretise as discretise
 from ._layer import (
     DendriticLayer as DendriticLayer,
+    leaky_relu as leaky_relu,
     local_inputs as local_inputs,
     random_inputs as random_inputs,
 )

@@ -11,10 +11,10 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from ..channels import Rates, x_over_expm1
 from ..core import SemiImplicitEuler, StiffPart, as_parameter, non_negative, positive
 from ..neurons import ThresholdCrossing
-from ._cell import SOMA, Affine, injected
+from ._cell import SOMA, Affine
+from ._sites import DENDRITE, by_site
 from ._tree import Tree, TreeOperator, TreeSolver
 
-DENDRITE = "dendrite"
 PAIR = Tree(2, 2, np.array([[0, 1]]))
 
 
@@ -145,18 +145,13 @@ class PinskyRinzel(ThresholdCrossing):
             (1 - self.p) * (leak + g_Ca * self.E_Ca + g_K_dendrite * self.E_K),
         )
         conductance, source = (jnp.stack(both) for both in zip(soma, dendrite, strict=True))
-        for site, current in injected(drive).items():
-            at = self._site(site)
+        for site, current in by_site(type(self).__name__, drive).items():
+            at = self.sites[site]
             if isinstance(current, Affine):
                 conductance = conductance.at[at].add(current.conductance)
                 current = current.source
             source = source.at[at].add(current)
         return conductance, source
-
-    def _site(self, name: str) -> int:
-        if name not in self.sites:
-            raise ValueError(f"PinskyRinzel: drive has no site {name!r}: use {SOMA}, {DENDRITE}.")
-        return self.sites[name]
 
     def _sodium_activation(self, v: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         x, y = (13.1 - (v + 60)) / 4, (v + 60 - 40.1) / 5

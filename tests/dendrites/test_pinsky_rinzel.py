@@ -181,5 +181,5 @@ def test_faults_are_named():
         PinskyRinzel(p=1.0)
     with pytest.raises(ValueError, match=r"PinskyRinzel: g_KC must not be negative, got -1.0"):
         PinskyRinzel(g_KC=-1.0)
-    with pytest.raises(ValueError, match=r"drive has no site 'axon': use soma, dendrite"):
+    with pytest.raises(ValueError, match=r"PinskyRinzel: drive has no site 'axon', only soma and"):
         nj.simulate(PinskyRinzel(), {"axon": 1.0}, t1=1.0, dt=0.1)
