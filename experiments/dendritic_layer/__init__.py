@@ -49,7 +49,7 @@ class Config:
 
     data: Literal["digits", "mnist"] = "digits"
     """scikit-learn's 8x8 digits, or MNIST from $NEUROJAX_DATA/mnist.npz."""
-    seeds: int = 5
+    seeds: int = 3
     """How often everything is repeated: split, connections, initial weights, order of batches."""
     seed: int = 0
     """The first seed; the others follow it."""

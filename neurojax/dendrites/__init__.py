@@ -18,6 +18,10 @@ from ._cell import (
     voltage_clamp as voltage_clamp,
 )
 from ._compartments import Compartments as Compartments
+from ._dendritic_lif import (
+    DendriticLIF as DendriticLIF,
+    DendriticLIFState as DendriticLIFState,
+)
 from ._discretise import discretise as discretise
 from ._layer import (
     DendriticLayer as DendriticLayer,
