@@ -49,7 +49,7 @@ def spikes_by_scipy(soma, dendrite, t1):
 @pytest.fixture(scope="module")
 def bursting():
     """Spikes (ms) under 0.8 nA into the soma and 0.3 nA into the dendrite."""
-    times = 1000 * spikes_by_scipy(0.8e-9, 0.3e-9, 0.25)
+    times = 1000 * spikes_by_scipy(0.8e-9, 0.3e-9, 0.2)
     assert times.size > 8 and np.diff(times).min() < 12 and np.diff(times).max() > 40
     return times
 
@@ -59,7 +59,7 @@ CURRENTS = {"soma": 0.8, "dendrite": 0.3}
 
 @pytest.mark.usefixtures("x64")
 def test_by_events_it_is_the_published_one(bursting):
-    sol = nj.simulate(BurstNeuron(), CURRENTS, t1=250.0, record=["spikes"], max_spikes=30)
+    sol = nj.simulate(BurstNeuron(), CURRENTS, t1=200.0, record=["spikes"], max_spikes=20)
     times = np.asarray(sol.spikes.times)
     assert np.isinf(times[bursting.size :]).all()
     # The kernel's edges are 1e-4 ms early, on purpose.
@@ -71,7 +71,7 @@ def test_clocked_it_converges_to_the_published_one(bursting):
     """In the first order: spikes are on the grid, and so is the kernel that each one starts."""
 
     def error(dt):
-        sol = nj.simulate(BurstNeuron(), CURRENTS, t1=250.0, dt=dt, record=["spikes"])
+        sol = nj.simulate(BurstNeuron(), CURRENTS, t1=200.0, dt=dt, record=["spikes"])
         times = np.asarray(sol.spikes.times)
         assert times.size == bursting.size
         return np.abs(times - bursting).max()
@@ -86,7 +86,7 @@ def events(sol, neuron, pause=16.0):
     return [len(x) for x in np.split(times, np.flatnonzero(np.diff(times) > pause) + 1) if len(x)]
 
 
-def measured(soma, dendrite, count=60, t1=2000.0):
+def measured(soma, dendrite, count=40, t1=1500.0):
     """Event rate (Hz) and burst probability of neurons with noise in both compartments, [current]
     each."""
 

@@ -43,19 +43,19 @@ def spikes_by_scipy(weights, t1):
 @pytest.mark.usefixtures("x64")
 def test_it_is_dendrify_s_model():
     """By events to the solver's tolerance, and on the clock in the first order."""
-    expected = spikes_by_scipy([100.0, 20.0], 60.0)
+    expected = spikes_by_scipy([100.0, 20.0], 30.0)
     assert expected.size >= 3
     cell = DendriticLIF(branches=2, g_c=G_C)
     arriving = Arrivals(np.array([5.0]), np.array([[0.1, 0.02]]))
     sol = nj.simulate(
-        cell, incoming=arriving, t1=60.0, record=["spikes"], max_spikes=expected.size + 2
+        cell, incoming=arriving, t1=30.0, record=["spikes"], max_spikes=expected.size + 2
     )
     times = np.asarray(sol.spikes.times)
     assert np.isinf(times[expected.size :]).all()
     np.testing.assert_allclose(times[: expected.size], expected, atol=1e-6)
 
     def error(dt):
-        sol = nj.simulate(cell, incoming=arriving, t1=60.0, dt=dt, record=["spikes"])
+        sol = nj.simulate(cell, incoming=arriving, t1=30.0, dt=dt, record=["spikes"])
         assert sol.spikes.times.size == expected.size
         return np.abs(np.asarray(sol.spikes.times) - expected).max()
 
@@ -80,10 +80,10 @@ def test_no_charge_is_lost():
     """Without leaks, what goes in is what the capacitances hold, whatever flows between them."""
     cell = DendriticLIF(branches=3, g_leak=0.0, g_d=0.0, v_threshold=jnp.inf)
     drive = {"dendrite": np.array([0.02, 0.0, -0.005])}
-    state = nj.simulate(cell, drive, t1=40.0, dt=0.001, record=[]).final.state
+    state = nj.simulate(cell, drive, t1=40.0, dt=0.01, record=[]).final.state
     charge = 0.2 * (state.v + 60) + 0.05 * jnp.sum(state.v_dendrite + 60)
     # First order in the step: exponential Euler takes the neighbours' potential from its start.
-    np.testing.assert_allclose(charge, 40.0 * 0.015, rtol=1e-3)
+    np.testing.assert_allclose(charge, 40.0 * 0.015, rtol=5e-3)
 
 
 def peak(weights, magnesium):

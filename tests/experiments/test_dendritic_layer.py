@@ -12,7 +12,7 @@ from experiments.dendritic_layer import KINDS, Config, at_equal_accuracy, noisy
 from experiments.dendritic_layer.networks import build, count
 from experiments.runner.command import find, main
 
-SMALL = ["dendritic-layer", "--seeds", "2", "--parameters", "400", "1500", "--epochs", "12"]
+SMALL = ["dendritic-layer", "--seeds", "2", "--parameters", "1500", "--epochs", "12"]
 SMALL += ["--noise", "0", "0.5"]
 
 
@@ -29,11 +29,10 @@ def test_results(folder: Path):
         means = np.array(
             [[level["mean"] for level in size] for size in summary[kind]["accuracy [size][noise]"]]
         )
-        assert means.shape == (2, 2)
-        assert means[1, 0] > 0.85 and means[0, 0] > 0.5  # chance is 0.1
-        assert np.all(means[:, 1] < means[:, 0])
+        assert means.shape == (1, 2)
+        assert means[0, 0] > 0.85 and means[0, 1] < means[0, 0]
     lines = (folder / "metrics.jsonl").read_text().splitlines()
-    assert len(lines) == 2 * len(KINDS) * 2 * 12
+    assert len(lines) == 2 * len(KINDS) * 12
     assert (folder / "figures" / "accuracy.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -47,12 +46,11 @@ def test_resuming_a_finished_run_prints_its_table(folder: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-@pytest.mark.parametrize("size", [500, 2000, 8000])
-def test_networks_are_of_the_size_asked_for(kind, size):
+def test_networks_are_of_the_size_asked_for(kind):
     """To the nearest neuron below, of which the largest has 85 parameters here."""
     config = Config()
-    parameters = count(build(kind, config, (8, 8), size, jr.key(0)))
-    assert size - 85 < parameters <= size
+    parameters = count(build(kind, config, (8, 8), 2000, jr.key(0)))
+    assert 2000 - 85 < parameters <= 2000
 
 
 def test_parameters_for_equal_accuracy():
