@@ -149,7 +149,7 @@ def loss(cell: DCaAPNeuron, batch: tuple[Array, Array], key: PRNGKeyArray):
     return optax.sigmoid_binary_cross_entropy(peaks(cell, inputs), wanted).mean(), {}
 
 
-def trained(start: DCaAPNeuron, gate: str, epochs: int = 400) -> Fit:
+def trained(start: DCaAPNeuron, gate: str, *, key: PRNGKeyArray, epochs: int = 400) -> Fit:
     """Synaptic conductances and tuning, by gradient descent on a gate's four examples."""
     nothing = jax.tree.map(lambda _: False, start)
     moving = eqx.tree_at(lambda c: (c.g_X, c.g_Y, c.damping), nothing, (True, True, True))
@@ -160,6 +160,6 @@ def trained(start: DCaAPNeuron, gate: str, epochs: int = 400) -> Fit:
         optimizer=optax.adam(0.02),
         epochs=epochs,
         batch_size=4,
-        key=jax.random.key(0),
+        key=key,
         trainable=moving,
     )

@@ -15,6 +15,7 @@ from ._cell import SOMA, Affine
 from ._sites import DENDRITE, by_site
 from ._tree import Tree, TreeOperator, TreeSolver
 
+REST = -60.0  # mV: the zero of the paper's potentials
 PAIR = Tree(2, 2, np.array([[0, 1]]))
 
 
@@ -75,10 +76,10 @@ class PinskyRinzel(ThresholdCrossing):
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> PinskyRinzelState:
         v = jnp.broadcast_to(self.v_init, (2, *self.shape))
-        steady = jnp.zeros(self.shape, v.dtype)
-        alpha, beta = self.rates(v, steady)
+        none = jnp.zeros(self.shape, v.dtype)
+        alpha, beta = self.rates(v, none)
         s = (alpha / (alpha + beta))[2]
-        calcium = steady + 0.13 / 0.075 * self.g_Ca * s * s * (self.E_Ca - v[1])
+        calcium = none + 0.13 / 0.075 * self.g_Ca * s * s * (self.E_Ca - v[1])
         alpha, beta = self.rates(v, calcium)
         return PinskyRinzelState(v, alpha / (alpha + beta), calcium, v[0] > self.v_threshold)
 
@@ -102,7 +103,7 @@ class PinskyRinzel(ThresholdCrossing):
 
     def rates(self, v: Float[Array, "2 *shape"], calcium: Float[Array, "*shape"]) -> Rates:
         """Opening and closing rates (1/ms) of h, n, s, c, q."""
-        v_s, v_d = v + 60
+        v_s, v_d = v - REST
         n, s = (35.1 - v_s) / 5, (v_d - 51.1) / 5
         c = 2 * jnp.exp((6.5 - v_d) / 27)
         # The paper's branch for v_d ≤ 50 mV, which ends at c.
@@ -154,7 +155,8 @@ class PinskyRinzel(ThresholdCrossing):
         return conductance, source
 
     def _sodium_activation(self, v: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        x, y = (13.1 - (v + 60)) / 4, (v + 60 - 40.1) / 5
+        v_s = v - REST
+        x, y = (13.1 - v_s) / 4, (v_s - 40.1) / 5
         alpha, beta = 1.28 * x_over_expm1(x, jnp.exp(x)), 1.4 * x_over_expm1(y, jnp.exp(y))
         return alpha / (alpha + beta)
 
