@@ -11,6 +11,7 @@ from . import (
     neurons as neurons,
     predictive as predictive,
     spiking as spiking,
+    synapses as synapses,
     units as units,
 )
 from .core import (
@@ -31,6 +32,7 @@ from .core import (
     Solution as Solution,
     SpikeCount as SpikeCount,
     SpikingSystem as SpikingSystem,
+    StaggeredCrankNicolson as StaggeredCrankNicolson,
     Step as Step,
     System as System,
     as_term as as_term,

@@ -10,11 +10,8 @@ from ._burst_neuron import (
     BurstNeuronState as BurstNeuronState,
 )
 from ._cell import (
-    Affine as Affine,
     Cell as Cell,
     CellState as CellState,
-    Placed as Placed,
-    placed as placed,
     voltage_clamp as voltage_clamp,
 )
 from ._compartments import Compartments as Compartments
@@ -34,5 +31,8 @@ from ._pinsky_rinzel import (
     PinskyRinzel as PinskyRinzel,
     PinskyRinzelState as PinskyRinzelState,
 )
+from ._placed import Placed as Placed, Synapses as Synapses, placed as placed
 from ._swc import read_swc as read_swc, write_swc as write_swc
-from ._tree import Tree as Tree, TreeOperator as TreeOperator, TreeSolver as TreeSolver
+from ._tree import Tree as Tree
+from ._tree_operator import TreeOperator as TreeOperator
+from ._tree_solver import TreeSolver as TreeSolver

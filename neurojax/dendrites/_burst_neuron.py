@@ -9,8 +9,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..core import as_parameter, non_negative, positive, where_spiked
 from ..neurons import IntegrateAndFire
-from ._cell import SOMA
-from ._sites import DENDRITE, by_site
+from ._by_site import DENDRITE, by_site
+from ._sites import SOMA
 
 
 class BurstNeuronState(NamedTuple):

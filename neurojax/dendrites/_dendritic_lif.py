@@ -8,8 +8,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..core import as_parameter, non_negative, positive, where_spiked
 from ..neurons import IntegrateAndFire
-from ._cell import SOMA
-from ._sites import DENDRITE, by_site
+from ._by_site import DENDRITE, by_site
+from ._sites import SOMA
 
 
 class DendriticLIFState(NamedTuple):
@@ -22,9 +22,7 @@ class DendriticLIFState(NamedTuple):
     frozen: Int[Array, "*shape"]
 
 
-def of_branches(default: float) -> Any:
-    """A parameter of the branches: a scalar, or one for each, [branch] or [branch, *shape]."""
-    return eqx.field(converter=as_parameter, default=default, metadata={"stacked": True})
+OF_BRANCHES = {"stacked": True}  # for `common_shape`: an axis of branches comes first
 
 
 @final
@@ -57,11 +55,11 @@ class DendriticLIF(IntegrateAndFire):
     E_syn: Array = eqx.field(converter=as_parameter, default=0.0)
     v_threshold: Array = eqx.field(converter=as_parameter, default=-40.0)
     v_reset: Array = eqx.field(converter=as_parameter, default=-50.0)
-    C_d: Array = of_branches(0.05)
-    g_d: Array = of_branches(0.0025)
-    g_c: Array = of_branches(0.015)
-    tau_syn: Array = of_branches(60.0)
-    magnesium: Array = of_branches(1.0)
+    C_d: Array = eqx.field(converter=as_parameter, default=0.05, metadata=OF_BRANCHES)
+    g_d: Array = eqx.field(converter=as_parameter, default=0.0025, metadata=OF_BRANCHES)
+    g_c: Array = eqx.field(converter=as_parameter, default=0.015, metadata=OF_BRANCHES)
+    tau_syn: Array = eqx.field(converter=as_parameter, default=60.0, metadata=OF_BRANCHES)
+    magnesium: Array = eqx.field(converter=as_parameter, default=1.0, metadata=OF_BRANCHES)
 
     def __check_init__(self) -> None:
         name = type(self).__name__

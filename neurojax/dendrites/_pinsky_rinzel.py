@@ -1,6 +1,6 @@
 """The two-compartment pyramidal cell of Pinsky & Rinzel."""
 
-from typing import Any, ClassVar, NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax
@@ -9,13 +9,16 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ..channels import Rates, x_over_expm1
-from ..core import SemiImplicitEuler, StiffPart, as_parameter, non_negative, positive
+from ..core import Affine, SemiImplicitEuler, StiffPart, as_parameter, non_negative, positive
 from ..neurons import ThresholdCrossing
-from ._cell import SOMA, Affine
-from ._sites import DENDRITE, by_site
-from ._tree import Tree, TreeOperator, TreeSolver
+from ._by_site import DENDRITE, by_site
+from ._sites import SOMA
+from ._tree import Tree
+from ._tree_operator import TreeOperator
+from ._tree_solver import TreeSolver
 
 REST = -60.0  # mV: the zero of the paper's potentials
+SITES = (SOMA, DENDRITE)
 PAIR = Tree(2, 2, np.array([[0, 1]]))
 
 
@@ -65,7 +68,6 @@ class PinskyRinzel(ThresholdCrossing):
     v_init: Array = eqx.field(converter=as_parameter, default=-64.6, kw_only=True)
     v_threshold: Array = eqx.field(converter=as_parameter, default=-40.0, kw_only=True)
 
-    sites: ClassVar[dict[str, int]] = {SOMA: 0, DENDRITE: 1}
     default_record = ("v[soma]", "spikes")
 
     def __check_init__(self) -> None:
@@ -85,6 +87,12 @@ class PinskyRinzel(ThresholdCrossing):
 
     def output(self, state: PinskyRinzelState) -> Float[Array, "*shape"]:
         return state.v[0]
+
+    def at_site(self, state: PinskyRinzelState, what: str, site: str) -> Float[Array, "*shape"]:
+        """`"v"` of the soma or of the dendrite."""
+        if what != "v" or site not in SITES:
+            raise ValueError(f"there is no {what}[{site}], only v[{SOMA}] and v[{DENDRITE}].")
+        return state.v[SITES.index(site)]
 
     def vector_field(self, t: Any, state: PinskyRinzelState, drive: Any) -> PinskyRinzelState:
         alpha, beta = self.rates(state.v, state.calcium)
@@ -147,7 +155,7 @@ class PinskyRinzel(ThresholdCrossing):
         )
         conductance, source = (jnp.stack(both) for both in zip(soma, dendrite, strict=True))
         for site, current in by_site(type(self).__name__, drive).items():
-            at = self.sites[site]
+            at = SITES.index(site)
             if isinstance(current, Affine):
                 conductance = conductance.at[at].add(current.conductance)
                 current = current.source

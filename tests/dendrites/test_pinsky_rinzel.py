@@ -1,5 +1,7 @@
 """The Pinsky-Rinzel cell: its paper's equations in NumPy and SciPy, and how it fires."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,9 +9,10 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import neurojax as nj
-from neurojax.dendrites import Affine, PinskyRinzel
+from neurojax.core import Affine
+from neurojax.dendrites import PinskyRinzel
 
-OPEN = {"g_Na": 0.0, "g_KDR": 0.0, "g_Ca": 0.0, "g_KAHP": 0.0, "g_KC": 0.0}
+OPEN: Any = {"g_Na": 0.0, "g_KDR": 0.0, "g_Ca": 0.0, "g_KAHP": 0.0, "g_KC": 0.0}
 
 
 def paper(t, y, soma=0.0, dendrite=0.0, g_c=2.1, p=0.5):
@@ -182,5 +185,7 @@ def test_faults_are_named():
         PinskyRinzel(p=1.0)
     with pytest.raises(ValueError, match=r"PinskyRinzel: g_KC must not be negative, got -1.0"):
         PinskyRinzel(g_KC=-1.0)
+    with pytest.raises(ValueError, match=r"there is no v\[axon\], only v\[soma\] and v\[dendri"):
+        nj.simulate(PinskyRinzel(), t1=1.0, dt=0.1, record=["v[axon]"])
     with pytest.raises(ValueError, match=r"PinskyRinzel: drive has no site 'axon', only soma and"):
         nj.simulate(PinskyRinzel(), {"axon": 1.0}, t1=1.0, dt=0.1)
