@@ -47,7 +47,9 @@ def scan(body: Body, carry: PyTree, length: int) -> tuple[PyTree, PyTree]:
     if length == 0 or jax.default_backend() != "cpu" or _bytes(carry) > NATIVE_STATE_LIMIT:
         return _rematerialised(body, carry, length)
     program, shape = jax.make_jaxpr(body, return_shape=True)(carry)
-    if not set(NATIVE_OPERATIONS.split()).issuperset(_operations(program.jaxpr)):
+    known = set(NATIVE_OPERATIONS.split()).issuperset(_operations(program.jaxpr))
+    # XLA drops what is done with empty arrays, and then knows no place for what else it was done with.
+    if not known or any(x.size == 0 for x in program.consts):
         return _rematerialised(body, carry, length)
     return _native(program, jax.tree.structure(shape), carry, length)
 

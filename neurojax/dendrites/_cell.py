@@ -260,6 +260,8 @@ class Cell(SpikingSystem):
 
     def axial(self) -> Float[Array, "edge *shape"]:
         """Conductances (µS) of the tree's edges."""
+        if not len(self.tree.ends):
+            return jnp.zeros((0,), self.weights.dtype)
         R_a = self.R_a
         if R_a.ndim:
             R_a = jnp.stack([take_rows(R_a, side) for side in self.sides], axis=1)

@@ -159,3 +159,14 @@ def test_a_loop_with_constant_and_unread_arguments(body, known, length):
         expected = of(theirs)(value)
         for found in (of(ours)(value), jax.jit(of(ours))(value), of(jax.jit(ours))(value)):
             jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), found, expected)
+
+
+def test_a_loop_with_empty_arguments():
+    """What is done with nothing goes, and with it the only use of `scale`."""
+    nothing, scale = jnp.zeros((0, 2)), jnp.array(3.0)
+
+    def body(y):
+        return y * 0.5 + (nothing * scale).sum(), y
+
+    end, _ = jax.jit(lambda y: scan(body, y, 4))(jnp.ones(2))
+    np.testing.assert_array_equal(end, 0.0625)
