@@ -11,6 +11,7 @@ from . import (
     neurons as neurons,
     predictive as predictive,
     spiking as spiking,
+    synapses as synapses,
     units as units,
 )
 from .core import (

@@ -1,5 +1,6 @@
 """What evolves, and how it is run through time."""
 
+from ._affine import Affine as Affine
 from ._checkpoint import load as load, metadata_of as metadata_of, save as save
 from ._checks import (
     as_parameter as as_parameter,
@@ -28,6 +29,7 @@ from ._recording import (
     Reduction as Reduction,
     SpikeCount as SpikeCount,
 )
+from ._rows import spread_rows as spread_rows, take_rows as take_rows
 from ._semi_implicit_euler import SemiImplicitEuler as SemiImplicitEuler
 from ._simulate import simulate as simulate
 from ._solution import (

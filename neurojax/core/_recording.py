@@ -104,12 +104,14 @@ def _observed(what: Any, system: System, t: Time, state: PyTree) -> PyTree:
 
 
 def _part(system: System, state: PyTree, path: str) -> PyTree:
-    """The part of a state at a dotted path (fields of tuples and modules, keys of dicts), or of its
-    first axis what lies at a site of the system: `"v[soma]"`."""
+    """The part of a state at a dotted path (fields of tuples and modules, keys of dicts), or that
+    at a site of a system that has sites: `"v[soma]"`."""
     path, _, site = path.removesuffix("]").partition("[")
+    if site:
+        return getattr(system, "at_site")(state, path, site)  # noqa: B009
     for name in path.split("."):
         state = state[name] if isinstance(state, Mapping) else getattr(state, name)
-    return state[getattr(system, "sites")[site]] if site else state  # noqa: B009
+    return state
 
 
 def _check_name(name: str, system: System, state: PyTree) -> None:

@@ -19,16 +19,16 @@ STACKED_STATES_LIMIT = 2**22
 # can be told that a loop is small: this halves the time of 1,000 Hodgkin-Huxley neurons, and the
 # processor's of 100,000. A native loop has one thread: on two cores it is as fast as two threads at
 # 4 MB of state, on more they win sooner. Loops of these operations are so compiled; matrix
-# products, calls to the host and loops within the loop cannot be.
+# products, scatters (and so gathers, whose gradient they are) and calls to the host cannot be.
 NATIVE_STATE_LIMIT = 2**23 // (os.cpu_count() or 1)
 NATIVE_OPERATIONS = """
 abs add add_any and bitcast_convert_type broadcast_in_dim ceil clamp concatenate
-convert_element_type copy cos div dynamic_slice dynamic_update_slice eq erf exp exp2 expm1 floor
-ge gt integer_pow iota is_finite le lgamma log log1p logistic lt max min mul ne neg nonbatchable
-not optimization_barrier or pad population_count pow random_bits random_fold_in random_unwrap
-random_wrap reduce_and reduce_max reduce_min reduce_or reduce_sum rem reshape rev round rsqrt
-select_n shift_left shift_right_arithmetic shift_right_logical sign sin slice split sqrt square
-squeeze stack stop_gradient sub tan tanh threefry2x32 transpose unstack xor
+convert_element_type copy cos div dynamic_slice dynamic_update_slice eq erf exp exp2 expm1 floor ge
+gt integer_pow iota is_finite le lgamma log log1p logistic lt max min mul ne neg nonbatchable not
+optimization_barrier or pad population_count pow random_bits random_fold_in random_unwrap
+random_wrap reduce_and reduce_max reduce_min reduce_or reduce_sum rem reshape rev round rsqrt scan
+select_n shift_left shift_right_arithmetic shift_right_logical sign sin slice split spread_rows sqrt
+square squeeze stack stop_gradient sub take_rows tan tanh threefry2x32 transpose unstack while xor
 """
 
 Body = Callable[[PyTree], tuple[PyTree, PyTree]]

@@ -65,7 +65,8 @@ def implicit(stiff: Any, v0: Array, h: Array, solver: lx.AbstractLinearSolver) -
 
 
 def _solve(operator: lx.AbstractLinearOperator, b: Array, solver: lx.AbstractLinearSolver) -> Array:
-    """`operator⁻¹ b` for a symmetric operator, its own adjoint.
+    """`operator⁻¹ b` for a symmetric operator, its own adjoint; or with that of a solver that has
+    an `own_adjoint`.
 
     Not by `lineax.linear_solve`: its adjoint checks for failure on the host at each step.
     """
@@ -73,5 +74,8 @@ def _solve(operator: lx.AbstractLinearOperator, b: Array, solver: lx.AbstractLin
 
     def solve(_: Any, b: Array) -> Array:
         return solver.compute(state, b, {})[0]
+
+    if getattr(solver, "own_adjoint", False):
+        return solve(None, b)
 
     return jax.lax.custom_linear_solve(operator.mv, b, solve, symmetric=True)

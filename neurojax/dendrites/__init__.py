@@ -6,15 +6,13 @@ from ._build import (
     random_morphology as random_morphology,
 )
 from ._cell import (
-    Affine as Affine,
     Cell as Cell,
     CellState as CellState,
-    Placed as Placed,
-    placed as placed,
     voltage_clamp as voltage_clamp,
 )
 from ._compartments import Compartments as Compartments
 from ._discretise import discretise as discretise
 from ._morphology import Morphology as Morphology
+from ._placed import Placed as Placed, Synapses as Synapses, placed as placed
 from ._swc import read_swc as read_swc, write_swc as write_swc
 from ._tree import Tree as Tree, TreeOperator as TreeOperator, TreeSolver as TreeSolver

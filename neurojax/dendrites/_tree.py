@@ -1,6 +1,6 @@
 """Conductances on a tree: a symmetric operator on its compartments, and its direct solver."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -9,24 +9,23 @@ import lineax as lx
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..core import spread_rows, take_rows
+
 
 class Tree:
     """Which nodes are joined, and in what order they are eliminated; hashable, for jit.
 
-    Nodes from `compartments` on are junctions without a membrane. `order` are the nodes from the
-    tips to the root, which is last; of each but the root, `parent` is the place in that order of
-    the node it hangs from, and `edge` the edge to it. Nodes at one depth follow one another: the
-    processor works on several at a time.
+    Nodes from `compartments` on are junctions without a membrane. `sweep` are, from the tips to the
+    root, each node but the root, the node it hangs from, and the edge between them. Nodes at one
+    depth follow one another: the processor works on several at a time.
     """
 
     def __init__(
         self, compartments: int, nodes: int, ends: Int[np.ndarray, "edge 2"], root: int = 0
     ) -> None:
-        self.compartments, self.nodes = compartments, nodes
+        self.compartments, self.nodes, self.root = compartments, nodes, root
         self.ends = np.asarray(ends, np.int32).reshape(-1, 2)
-        self.order, self.parent, self.edge = _elimination(nodes, self.ends, root)
-        self.place = np.empty(nodes, np.int32)
-        self.place[self.order] = np.arange(nodes)
+        self.sweep = _elimination(nodes, self.ends, root)
         self._key = (compartments, nodes, root, self.ends.tobytes())
 
     def __hash__(self) -> int:
@@ -39,9 +38,7 @@ class Tree:
         return f"Tree({self.compartments} compartments, {self.nodes} nodes)"
 
 
-def _elimination(
-    nodes: int, ends: np.ndarray, root: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _elimination(nodes: int, ends: np.ndarray, root: int) -> np.ndarray:
     neighbours: list[list[tuple[int, int]]] = [[] for _ in range(nodes)]
     for edge, (a, b) in enumerate(ends.tolist()):
         neighbours[a].append((b, edge))
@@ -58,13 +55,9 @@ def _elimination(
             f"ends: {len(ends)} edges between {nodes} nodes, of which {len(reached)} hang "
             "together, are no tree."
         )
-    place = {node: nodes - 1 - k for k, node in enumerate(reached)}
-    order = reached[::-1]
-    return (
-        np.array(order, np.int32),
-        np.array([place[above[node]] for node in order[:-1]], np.int32),
-        np.array([edge_of[node] for node in order[:-1]], np.int32),
-    )
+    order = reached[:0:-1]
+    sweep = [order, [above[node] for node in order], [edge_of[node] for node in order]]
+    return np.array(sweep, np.int32)
 
 
 class TreeOperator(lx.AbstractLinearOperator):
@@ -121,14 +114,24 @@ def axial_current(
     """What flows out of each compartment to its neighbours (nA, at v in mV)."""
     g = _with_axes(axial, v)
     a, b = tree.ends.T
-    junctions = tree.nodes - tree.compartments
-    if junctions:
-        to = np.flatnonzero(a >= tree.compartments)
-        junction = a[to] - tree.compartments
-        pull = jax.ops.segment_sum(g[to] * v[b[to]], junction, junctions)
-        v = jnp.concatenate([v, pull / jax.ops.segment_sum(g[to], junction, junctions)])
-    flow = g * (v[a] - v[b])
-    return jnp.zeros_like(v).at[a].add(flow).at[b].add(-flow)[: tree.compartments]
+    to = np.flatnonzero(a >= tree.compartments)
+    if len(to):
+        junction, junctions = _rows(a[to] - tree.compartments), tree.nodes - tree.compartments
+        there = take_rows(g, _rows(to))
+        pull = spread_rows(there * take_rows(v, _rows(b[to])), junction, junctions)
+        v = jnp.concatenate([v, pull / spread_rows(there, junction, junctions)])
+    return _outflow(tree, g, v)[: tree.compartments]
+
+
+def _outflow(tree: Tree, g: Array, x: Array) -> Array:
+    """`Σ g (x − x')` at each node."""
+    a, b = (_rows(ends) for ends in tree.ends.T)
+    flow = g * (take_rows(x, a) - take_rows(x, b))
+    return spread_rows(flow, a, tree.nodes) - spread_rows(flow, b, tree.nodes)
+
+
+def _rows(index: np.ndarray) -> tuple[int, ...]:
+    return tuple(index.tolist())
 
 
 class TreeSolver(lx.AbstractLinearSolver):
@@ -140,6 +143,8 @@ class TreeSolver(lx.AbstractLinearSolver):
     excess.
     """
 
+    own_adjoint: ClassVar[bool] = True
+
     def init(self, operator: lx.AbstractLinearOperator, options: dict[str, Any]) -> TreeOperator:
         if not isinstance(operator, TreeOperator):
             raise TypeError(f"TreeSolver solves a TreeOperator, got {type(operator).__name__}.")
@@ -148,11 +153,20 @@ class TreeSolver(lx.AbstractLinearSolver):
     def compute(
         self, state: TreeOperator, vector: Array, options: dict[str, Any]
     ) -> tuple[Array, lx.RESULTS, dict[str, Any]]:
-        axial = jnp.broadcast_to(
-            _with_axes(state.axial, vector), (len(state.axial), *vector.shape[1:])
+        tree = state.tree
+        axial = _with_axes(state.axial, vector)
+        axial = jnp.broadcast_to(axial, (len(axial), *vector.shape[1:]))
+        junctions = jnp.zeros((tree.nodes - tree.compartments, *vector.shape[1:]), vector.dtype)
+        diagonal, source = (jnp.concatenate([x, junctions]) for x in (state.diagonal, vector))
+        solve = _solver_of(tree)
+        # Over all nodes the derivatives are sums over edges of what the two solutions are there.
+        solution = jax.lax.custom_linear_solve(
+            lambda x: diagonal * x + _outflow(tree, axial, x),
+            source,
+            lambda _, b: solve(diagonal, axial, b),
+            symmetric=True,
         )
-        solution = _solver_of(state.tree)(state.diagonal, axial, vector)
-        return solution, lx.RESULTS.successful, {}
+        return solution[: tree.compartments], lx.RESULTS.successful, {}
 
     def transpose(
         self, state: TreeOperator, options: dict[str, Any]
@@ -187,42 +201,38 @@ def _solver_of(tree: Tree) -> Any:
 
 def eliminated(
     tree: Tree,
-    diagonal: Float[Array, "compartment *shape"],
+    diagonal: Float[Array, "node *shape"],
     axial: Float[Array, "edge *shape"],
-    source: Float[Array, "compartment *shape"],
-) -> Float[Array, "compartment *shape"]:
+    source: Float[Array, "node *shape"],
+) -> Float[Array, "node *shape"]:
     """The solution x of `d x + Σ g (x − x') = source`, one node after the other."""
     if tree.nodes == 1:
         return source / diagonal
-    junctions = jnp.zeros((tree.nodes - tree.compartments, *source.shape[1:]), source.dtype)
-    excess = jnp.concatenate([diagonal, junctions])[tree.order]
-    x = jnp.concatenate([source, junctions])[tree.order]
-    g = axial[tree.edge]
-    parent = jnp.asarray(tree.parent, jnp.uint32)
+    excess, x = diagonal, source
+    nodes, parents, edges = (jnp.asarray(k, jnp.uint32) for k in tree.sweep)
     count = tree.nodes - 1
 
     def up(k: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
         excess, x = carry
-        k = k.astype(jnp.uint32)
-        to, own, conductance = _row(parent, k), _row(excess, k), _row(g, k)
-        share = conductance / (own + conductance)
-        return _added(excess, share * own, to), _added(x, share * _row(x, k), to)
-
-    excess, x = jax.lax.fori_loop(0, count, up, (excess, x))
-    inverse = 1 / (excess + jnp.concatenate([g, jnp.zeros_like(x[:1])]))
-    x, share = x * inverse, g * inverse[:-1]
+        node, parent, g = _row(nodes, k), _row(parents, k), _row(axial, _row(edges, k))
+        own = _row(excess, node)
+        share = g / (own + g)
+        return _added(excess, share * own, parent), _added(x, share * _row(x, node), parent)
 
     def down(n: Array, x: Array) -> Array:
-        k = (count - 1 - n).astype(jnp.uint32)
-        return _added(x, _row(share, k) * _row(x, _row(parent, k)), k)
+        k = count - 1 - n
+        node, parent, g = _row(nodes, k), _row(parents, k), _row(axial, _row(edges, k))
+        value = (_row(x, node) + g * _row(x, parent)) / (_row(excess, node) + g)
+        return jax.lax.dynamic_update_index_in_dim(x, value, node, 0)
 
-    x = jax.lax.fori_loop(0, count, down, x)
-    return x[tree.place[: tree.compartments]]
+    excess, x = jax.lax.fori_loop(0, count, up, (excess, x))
+    x = x.at[tree.root].divide(excess[tree.root])
+    return jax.lax.fori_loop(0, count, down, x)
 
 
 def _row(x: Array, k: Array) -> Array:
     """x[k], with an unsigned k, which spares a look whether it is negative."""
-    return jax.lax.dynamic_index_in_dim(x, k, 0, keepdims=False)
+    return jax.lax.dynamic_index_in_dim(x, k.astype(jnp.uint32), 0, keepdims=False)
 
 
 def _added(x: Array, change: Array, k: Array) -> Array:

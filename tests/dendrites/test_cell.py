@@ -135,7 +135,7 @@ def test_gradients_are_those_of_differences(x64):
     )
 
     def pick(cell):
-        hh, leak = cell.channels["hh"].channel, cell.channels["leak"].channel
+        hh, leak = cell.channels["hh"].mechanism, cell.channels["leak"].mechanism
         return [hh.g_Na, hh.g_K, leak.g, cell.R_a, cell.C_m]
 
     @eqx.filter_jit
