@@ -68,6 +68,7 @@ def main() -> None:
     if options.setting in ("plain", "checkpoint"):
         gradient = jax.jit(jax.value_and_grad(loss))
         memory = gradient.lower(start).compile().memory_analysis()
+        assert memory is not None
         value, slopes = gradient(start)
         pairs = zip(slopes, start, strict=True)
         along = [float((s[name] * x[name]).sum()) for s, x in pairs for name in x]
