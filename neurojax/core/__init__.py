@@ -30,6 +30,7 @@ from ._recording import (
     SpikeCount as SpikeCount,
 )
 from ._rows import spread_rows as spread_rows, take_rows as take_rows
+from ._scan import SOLVED as SOLVED
 from ._semi_implicit_euler import SemiImplicitEuler as SemiImplicitEuler
 from ._simulate import simulate as simulate
 from ._solution import (

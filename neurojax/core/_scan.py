@@ -24,12 +24,15 @@ NATIVE_STATE_LIMIT = 2**23 // (os.cpu_count() or 1)
 NATIVE_OPERATIONS = """
 abs add add_any and bitcast_convert_type broadcast_in_dim ceil clamp concatenate
 convert_element_type copy cos div dynamic_slice dynamic_update_slice eq erf exp exp2 expm1 floor ge
-gt integer_pow iota is_finite le lgamma log log1p logistic lt max min mul ne neg nonbatchable not
-optimization_barrier or pad population_count pow random_bits random_fold_in random_unwrap
+gt integer_pow iota is_finite le lgamma log log1p logistic lt max min mul name ne neg nonbatchable
+not optimization_barrier or pad population_count pow random_bits random_fold_in random_unwrap
 random_wrap reduce_and reduce_max reduce_min reduce_or reduce_sum rem reshape rev round rsqrt scan
 select_n shift_left shift_right_arithmetic shift_right_logical sign sin slice split spread_rows sqrt
 square squeeze stack stop_gradient sub take_rows tan tanh threefry2x32 transpose unstack while xor
 """
+
+# The name by which a solver marks what is dear to compute and cheap to keep (`checkpoint_name`).
+SOLVED = "solved"
 
 Body = Callable[[PyTree], tuple[PyTree, PyTree]]
 
@@ -37,8 +40,9 @@ Body = Callable[[PyTree], tuple[PyTree, PyTree]]
 def scan(body: Body, carry: PyTree, length: int) -> tuple[PyTree, PyTree]:
     """`body(carry) -> (carry, out)` repeated; outs are stacked.
 
-    Each body is rematerialised in the gradient, so that only the carry is stored for each step;
-    where those are many, blocks of about sqrt(length) are rematerialised as well.
+    Each body is rematerialised in the gradient, so that only the carry is stored for each step, and
+    what is marked as SOLVED; where those are many, blocks of about sqrt(length) are rematerialised
+    as well.
     """
     if length == 0 or jax.default_backend() != "cpu" or _bytes(carry) > NATIVE_STATE_LIMIT:
         return _rematerialised(body, carry, length)
@@ -71,11 +75,16 @@ def _native(
 
     @jax.jit
     def marked(carry: PyTree, closed_over: list[Array]) -> tuple[PyTree, PyTree]:
-        arguments = jax.lax.optimization_barrier((carry, closed_over))
+        arguments = _barred((carry, closed_over))
         with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
-            return jax.lax.optimization_barrier(jax.jit(loop)(*arguments))
+            return _barred(jax.jit(loop)(*arguments))
 
     return marked(carry, [jnp.asarray(x) for x in program.consts])
+
+
+def _barred(tree: PyTree) -> PyTree:
+    """Each leaf behind a barrier of its own: of several at one, all have a tangent if one has."""
+    return jax.tree.map(jax.lax.optimization_barrier, tree)
 
 
 def decided(predicate: Callable[[PyTree], Array], state: PyTree) -> Array:
@@ -98,7 +107,8 @@ def decided(predicate: Callable[[PyTree], Array], state: PyTree) -> Array:
 
 
 def _rematerialised(body: Body, carry: PyTree, length: int) -> tuple[PyTree, PyTree]:
-    step = jax.checkpoint(lambda c, _: body(c), prevent_cse=False)
+    kept = jax.checkpoint_policies.save_only_these_names(SOLVED)
+    step = jax.checkpoint(lambda c, _: body(c), prevent_cse=False, policy=kept)
     if length * _bytes(carry) <= STACKED_STATES_LIMIT:
         return jax.lax.scan(step, carry, length=length)
     block = round(length**0.5)

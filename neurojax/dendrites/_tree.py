@@ -1,5 +1,6 @@
 """Conductances on a tree: a symmetric operator on its compartments, and its direct solver."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -7,9 +8,11 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float, Int
 
-from ..core import spread_rows, take_rows
+from ..core import SOLVED, spread_rows, take_rows
 
 
 class Tree:
@@ -158,14 +161,7 @@ class TreeSolver(lx.AbstractLinearSolver):
         axial = jnp.broadcast_to(axial, (len(axial), *vector.shape[1:]))
         junctions = jnp.zeros((tree.nodes - tree.compartments, *vector.shape[1:]), vector.dtype)
         diagonal, source = (jnp.concatenate([x, junctions]) for x in (state.diagonal, vector))
-        solve = _solver_of(tree)
-        # Over all nodes the derivatives are sums over edges of what the two solutions are there.
-        solution = jax.lax.custom_linear_solve(
-            lambda x: diagonal * x + _outflow(tree, axial, x),
-            source,
-            lambda _, b: solve(diagonal, axial, b),
-            symmetric=True,
-        )
+        solution = _solved(tree, diagonal, axial, source)
         return solution[: tree.compartments], lx.RESULTS.successful, {}
 
     def transpose(
@@ -177,6 +173,45 @@ class TreeSolver(lx.AbstractLinearSolver):
 
     def assume_full_rank(self) -> bool:
         return True
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _solved(tree: Tree, diagonal: Array, axial: Array, source: Array) -> Array:
+    """The solution at all nodes."""
+    return _linear_solve(tree, diagonal, axial, source)
+
+
+def _solved_jvp(tree: Tree, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    """`A dx = db − dA x`: in reverse a solve with the same A, and sums over edges. A gradient that
+    remembers little else keeps the solution."""
+    diagonal, axial, _ = primals
+    x = checkpoint_name(_solved(tree, *primals), SOLVED)
+    change = jnp.zeros_like(x)
+    moved_diagonal, moved_axial, moved_source = (
+        None if isinstance(t, SymbolicZero) else t for t in tangents
+    )
+    if moved_source is not None:
+        change += moved_source
+    if moved_diagonal is not None:
+        change -= moved_diagonal * x
+    if moved_axial is not None:
+        change -= _outflow(tree, moved_axial, x)
+    return x, _linear_solve(tree, diagonal, axial, change)
+
+
+_solved.defjvp(_solved_jvp, symbolic_zeros=True)
+
+
+def _linear_solve(tree: Tree, diagonal: Array, axial: Array, source: Array) -> Array:
+    """Linear in `source` alone, and symmetric."""
+    diagonal, axial = jax.lax.stop_gradient((diagonal, axial))
+    solve = _solver_of(tree)
+    return jax.lax.custom_linear_solve(
+        lambda x: diagonal * x + _outflow(tree, axial, x),
+        source,
+        lambda _, b: solve(diagonal, axial, b),
+        symmetric=True,
+    )
 
 
 def _solver_of(tree: Tree) -> Any:
