@@ -50,7 +50,7 @@ def _cell() -> tuple[str, ...]:
     atexit.register(folder.cleanup)
     path = Path(folder.name) / "random_tree.swc"
     write_swc(random_morphology(np.random.default_rng(0), RANDOM_TIPS), path)
-    return "--swc", str(path), "--nanoamperes", "2"
+    return "--swc", str(path), "--nanoamperes", "2.5"
 
 
 CELL = _cell()

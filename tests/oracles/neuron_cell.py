@@ -4,8 +4,8 @@ Inputs: those of neuron_morphology.py that describe sections; `dt` (ms; 0 for CV
 tolerances, sampled every 0.00625 ms), `t1` (ms), `watched` (compartments in the order of sections);
 at the middle of section 0 either `amplitude` (nA, from `start` ms on) or `clamp`, the potentials
 (mV) that it is held at through `resistance` (MOhm), each for 5 ms.
-Results: `v` [watched, steps] (mV) at the start of each step, and of a clamp `i` (nA), the current of
-the step before.
+Results: `v` [watched, steps] (mV) at the start of each step, and of a clamp `i` (nA), the current
+of the step before.
 """
 
 # pyright: reportMissingImports=false

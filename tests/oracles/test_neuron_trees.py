@@ -144,7 +144,7 @@ def test_currents_of_a_voltage_clamp_are_neuron_s(nseg, reconstruction, tree_ora
     v = np.asarray(nj.simulate(cell, drive, t1=15.0, dt=0.025, record=["v"])["v"])
 
     # NEURON's current is of the step before: its v at the end, its command.
-    commands = jax.vmap(held.at)(0.025 * (jnp.arange(1, len(v)) - 0.5))
+    commands = jax.vmap(held.at)(0.025 * (jnp.arange(1.0, len(v)) - 0.5))
     current = (commands - v[1:, middle]) / RESISTANCE
     assert v[:, far].max() > 20 and np.ptp(current) > 50
     # The outline's single precision: 1e-7 of an escape of 8 mV, over the resistance.

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 DT = 0.025
 ON, OFF = 5.0, 95.0  # of the current
-SHARES = (0.8, 1.2)  # of the current, the weakest and the strongest of many cells
+SHARES = (0.9, 1.3)  # of the current, the weakest and the strongest of many cells
 HH = {"gNa": 0.12, "gK": 0.036, "gLeak": 0.0003, "eNa": 50.0, "eK": -77.0, "eLeak": -54.3}
 V_INIT, RESISTIVITY, CELSIUS = -65.0, 100.0, 6.3
 LOSS_AT = -60.0
