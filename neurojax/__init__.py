@@ -32,6 +32,7 @@ from .core import (
     Solution as Solution,
     SpikeCount as SpikeCount,
     SpikingSystem as SpikingSystem,
+    StaggeredCrankNicolson as StaggeredCrankNicolson,
     Step as Step,
     System as System,
     as_term as as_term,

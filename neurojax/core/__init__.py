@@ -31,7 +31,10 @@ from ._recording import (
 )
 from ._rows import spread_rows as spread_rows, take_rows as take_rows
 from ._scan import SOLVED as SOLVED
-from ._semi_implicit_euler import SemiImplicitEuler as SemiImplicitEuler
+from ._semi_implicit_euler import (
+    SemiImplicitEuler as SemiImplicitEuler,
+    StaggeredCrankNicolson as StaggeredCrankNicolson,
+)
 from ._simulate import simulate as simulate
 from ._solution import (
     ClockSpikes as ClockSpikes,

@@ -51,6 +51,19 @@ def _phi1_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     return value, slope * dz
 
 
+def coarse_phi1(z: Float[Array, "..."]) -> Float[Array, "..."]:
+    """`phi1` for −40 ≤ z ≤ 0 by a [2/2] Padé approximant of exp at z/8 and three doublings.
+
+    `exp(z)` from it is off by 7.4e-6 at the most, by 6.5e-9 for z ≥ −0.5.
+    """
+    w = z / 8
+    value = 1 / (1 - w / 2 + w * w / 12)
+    for _ in range(3):
+        value = value * (1 + w / 2 * value)
+        w = 2 * w
+    return value
+
+
 def unwrapped(term: Any) -> Any:
     """The term itself: `diffeqsolve` wraps it (to run time backwards, which no membrane does)."""
     return getattr(term, "term", term)
@@ -74,11 +87,13 @@ def linearised(flow: Callable[[PyTree], PyTree], y: PyTree) -> list[tuple[Array,
     return [along(i) for i in range(len(leaves))]
 
 
-def relaxed(y: PyTree, rates: list[tuple[Array, Array]], h: Array) -> PyTree:
+def relaxed(
+    y: PyTree, rates: list[tuple[Array, Array]], h: Array, phi: Callable[[Array], Array] = phi1
+) -> PyTree:
     """Each leaf along the exact solution of its linearisation over h: `y + h φ₁(h a) f`."""
     leaves, structure = jax.tree.flatten(y)
     pairs = zip(leaves, rates, strict=True)
-    return structure.unflatten([leaf + h * phi1(h * a) * f for leaf, (f, a) in pairs])
+    return structure.unflatten([leaf + h * phi(h * a) * f for leaf, (f, a) in pairs])
 
 
 class ExponentialEuler(StepSolver, diffrax.AbstractItoSolver):

@@ -8,7 +8,7 @@ import jax
 import lineax as lx
 from jaxtyping import Array, PyTree
 
-from ._exponential_euler import linearised, relaxed, unwrapped
+from ._exponential_euler import coarse_phi1, linearised, phi1, relaxed, unwrapped
 from ._step_solver import StepSolver
 
 
@@ -18,7 +18,8 @@ class SemiImplicitEuler(StepSolver):
     `(mass/h + conductance) Δv = source − conductance · v₀`, with gates at their old values and the
     drive at the middle of the step; then the other leaves at the new v. Gates so live half a step
     later than v (staggered): this is NEURON's fixed step. First order, unconditionally stable for a
-    passive tree.
+    passive tree. With `coarse_gates`, gates are taken by φ₁ of few operations, off by 7.4e-6 at the
+    most: 0.8 of the time of Hodgkin-Huxley gates in double precision.
 
     Source: Hines 1984, Int. J. Biomed. Comput. 15, 69–76; Carnevale & Hines, The NEURON Book,
     ch. 4. The system gives its stiff part by `split(t, state, drive)`; its conductance must be a
@@ -26,6 +27,7 @@ class SemiImplicitEuler(StepSolver):
     """
 
     linear_solver: lx.AbstractLinearSolver = lx.AutoLinearSolver(well_posed=True)
+    coarse_gates: bool = eqx.field(static=True, default=False)
 
     def init(self, terms: Any, t0: Any, t1: Any, y0: PyTree, args: PyTree) -> None:
         vector_field = unwrapped(terms).vector_field
@@ -47,11 +49,32 @@ class SemiImplicitEuler(StepSolver):
     ) -> tuple[PyTree, None, dict, None, diffrax.RESULTS]:
         h = terms.contr(t0, t1)
         stiff = unwrapped(terms).vector_field.split(t0 + h / 2, y0, args)
-        v1 = implicit(stiff, stiff.where(y0), h, self.linear_solver)
+        v1 = self.stiff_step(stiff, stiff.where(y0), h)
         y = eqx.tree_at(stiff.where, y0, v1)
         rates = linearised(lambda y: terms.vf(t1, y, args), y)
-        y1 = eqx.tree_at(stiff.where, relaxed(y, rates, h), v1)
+        phi = coarse_phi1 if self.coarse_gates else phi1
+        y1 = eqx.tree_at(stiff.where, relaxed(y, rates, h, phi), v1)
         return y1, None, {"y0": y0, "y1": y1}, None, diffrax.RESULTS.successful
+
+    def stiff_step(self, stiff: Any, v0: Array, h: Array) -> Array:
+        """The stiff leaf after a step."""
+        return implicit(stiff, v0, h, self.linear_solver)
+
+
+class StaggeredCrankNicolson(SemiImplicitEuler):
+    """Crank and Nicolson's step for the system's stiff linear part, then exponential Euler for the
+    rest: second order in a step h, as each lives half a step from the other.
+
+    `v₁ = 2 v½ − v₀`, v½ being backward Euler's after h/2. Gates, concentrations and synapses of the
+    state at time t are those at t + h/2; at rest, where a run usually starts, there is no
+    difference. Not for series resistances as low as a voltage clamp's: what is too fast for the
+    step rings. Other properties as of `SemiImplicitEuler`.
+
+    Source: Hines 1984, Int. J. Biomed. Comput. 15, 69–76; NEURON's `secondorder = 2`.
+    """
+
+    def stiff_step(self, stiff: Any, v0: Array, h: Array) -> Array:
+        return 2 * implicit(stiff, v0, h / 2, self.linear_solver) - v0
 
 
 def implicit(stiff: Any, v0: Array, h: Array, solver: lx.AbstractLinearSolver) -> Array:

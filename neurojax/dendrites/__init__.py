@@ -15,4 +15,6 @@ from ._discretise import discretise as discretise
 from ._morphology import Morphology as Morphology
 from ._placed import Placed as Placed, Synapses as Synapses, placed as placed
 from ._swc import read_swc as read_swc, write_swc as write_swc
-from ._tree import Tree as Tree, TreeOperator as TreeOperator, TreeSolver as TreeSolver
+from ._tree import Tree as Tree
+from ._tree_operator import TreeOperator as TreeOperator
+from ._tree_solver import TreeSolver as TreeSolver

@@ -24,7 +24,9 @@ from ..core import (
 from ._compartments import Compartments
 from ._placed import Placed, Synapses, Where, added, among, columns, covers, picked
 from ._sites import SOMA, Sites, soma_of
-from ._tree import Tree, TreeOperator, TreeSolver, axial_current
+from ._tree import Tree, axial_current
+from ._tree_operator import TreeOperator
+from ._tree_solver import TreeSolver
 
 MICRO = 1e-5  # of 1 mS/cm² on 1 µm², in µS; of 1 µF/cm², in nF; of 1 µA/cm², in nA
 

@@ -9,9 +9,11 @@ import pytest
 
 import neurojax as nj
 from neurojax.channels import SK_E2, HodgkinHuxley, Leak
+from neurojax.core._exponential_euler import coarse_phi1
 from neurojax.dendrites import (
     Branch,
     Cell,
+    TreeSolver,
     build_morphology,
     discretise,
     placed,
@@ -173,3 +175,52 @@ def test_wrong_input_is_named():
         nj.simulate(cell, 1.0, t1=1.0, dt=0.1, record=["v[tuft]"])
     with pytest.raises(ValueError, match="resistance must be positive"):
         voltage_clamp(-20.0, resistance=0.0)
+
+
+@pytest.mark.parametrize(
+    ("solver", "order"), [(nj.SemiImplicitEuler, 1), (nj.StaggeredCrankNicolson, 2)]
+)
+def test_orders_of_the_solvers(solver, order, x64):
+    """Of a spike that a smooth current evokes, against steps of 1/16 of the finest's."""
+    cell = Cell(discretise(small_tree()), {"hh": HodgkinHuxley(), "leak": Leak(g=0.3, E=-54.3)})
+    drive = nj.Sine(0.5, frequency=50.0, phase=-np.pi / 2, offset=0.5)
+
+    def end(dt, solver):
+        solver = solver(linear_solver=TreeSolver())
+        return nj.simulate(cell, drive, t1=6.0, dt=dt, solver=solver).final.state.v
+
+    exact = end(0.000625, nj.StaggeredCrankNicolson)
+    coarse, fine = (np.abs(end(dt, solver) - exact).max() for dt in (0.02, 0.01))
+    assert coarse > 1e-4
+    assert coarse / fine == pytest.approx(2**order, rel=0.1)
+
+
+def test_coarse_gates_are_as_good_as_they_say(x64):
+    """φ₁ within its stated error, and spikes of 30 ms to 1e-6 ms."""
+    z = -np.concatenate([np.linspace(0, 0.5, 1001), np.linspace(0.5, 40, 4001)])
+    error = np.abs(1 + z * np.array(coarse_phi1(jnp.asarray(z))) - np.exp(z))
+    assert error.max() < 7.4e-6
+    assert error[z >= -0.5].max() < 6.5e-9
+    cell = Cell(discretise(small_tree()), {"hh": HodgkinHuxley(), "leak": Leak(g=0.3, E=-54.3)})
+    runs = [
+        np.array(
+            nj.simulate(
+                cell,
+                1.0,
+                t1=30.0,
+                dt=0.025,
+                solver=nj.SemiImplicitEuler(linear_solver=TreeSolver(), coarse_gates=coarse),
+            )["v[soma]"]
+        )
+        for coarse in (False, True)
+    ]
+    times = [crossings(v, 0.025) for v in runs]
+    assert len(times[0]) > 2
+    np.testing.assert_allclose(times[1], times[0], atol=1e-6)
+    assert not np.array_equal(*runs)
+
+
+def crossings(trace: np.ndarray, dt: float) -> np.ndarray:
+    """Times (ms) at which it rises through zero, between samples."""
+    at = fired(trace)
+    return (at - trace[at] / (trace[at + 1] - trace[at])) * dt
