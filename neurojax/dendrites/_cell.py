@@ -126,7 +126,8 @@ class Cell(SpikingSystem):
         places |= {f"pools[{ion!r}]": each for ion, each in self.pools.items()}
         for what, each in places.items():
             _check_within(what, each.where or (), count)
-            values = {f"{what}.{k}": x for k, x in vars(each.mechanism).items()}
+            leaves = jax.tree_util.tree_leaves_with_path(each.mechanism)
+            values = {f"{what}{jax.tree_util.keystr(path)}": x for path, x in leaves}
             _check_lengths(values, count if each.where is None else len(each.where))
         for name, each in self.synapses.items():
             _check_within(f"synapses[{name!r}]", each.at, count)
@@ -195,13 +196,13 @@ class Cell(SpikingSystem):
         ions = {ion: self._ion_rate(ion, state) for ion in self.pools}
         synapses = {n: each.synapse.rate(state.synapses[n]) for n, each in self.synapses.items()}
         conductance, source = self._membrane(state, drive)
-        out = conductance * state.v + axial_current(self.tree, self._axial(), state.v)
+        out = conductance * state.v + axial_current(self.tree, self.axial(), state.v)
         v = (source - out) / self._capacitance()
         return CellState(v, gates, ions, synapses, None)  # pyright: ignore[reportArgumentType]
 
     def split(self, t: Any, state: CellState, drive: Any) -> StiffPart:
         conductance, source = self._membrane(state, drive)
-        operator = TreeOperator(conductance, self._axial(), self.tree)
+        operator = TreeOperator(conductance, self.axial(), self.tree)
         mass = jnp.broadcast_to(self._capacitance(), state.v.shape)
         return StiffPart(lambda s: s.v, mass, operator, source)
 
@@ -257,8 +258,8 @@ class Cell(SpikingSystem):
             source = added(source, _one_row(current), where)
         return conductance, source
 
-    def _axial(self) -> Float[Array, "edge *shape"]:
-        """Axial conductances (µS)."""
+    def axial(self) -> Float[Array, "edge *shape"]:
+        """Conductances (µS) of the tree's edges."""
         R_a = self.R_a
         if R_a.ndim:
             R_a = jnp.stack([take_rows(R_a, side) for side in self.sides], axis=1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ._frusta import Cables, Halves, cables_of, halves_of, place_at
+from ._frusta import Cables, Frusta, Halves, between, cables_of, frustum_at, halves_of
 from ._morphology import Morphology, Sections, refuse_unknown_regions
 
 
@@ -23,6 +23,9 @@ class Compartments:
     membrane. Edge e joins nodes `ends[e]`; `weights[e]` are the resistances on either side, as in
     `near`, and `sides[e]` the compartments whose resistivity they have. A sphere has no resistance
     inside.
+
+    frusta are the straight pieces that compartments are made of; sphere says whether compartment 0
+    is a sphere.
     """
 
     section: Int[np.ndarray, " compartment"]
@@ -39,6 +42,8 @@ class Compartments:
     ends: Int[np.ndarray, "edge 2"]
     sides: Int[np.ndarray, "edge 2"]
     weights: Float[np.ndarray, "edge 2"]
+    frusta: Frusta
+    sphere: bool
 
     def __len__(self) -> int:
         return len(self.area)
@@ -100,13 +105,15 @@ def compartments_of(m: Morphology, counts: Int[np.ndarray, " section"]) -> Compa
         area=area,
         near=near,
         far=far,
-        xyz=place_at(s, cables, middle),
+        xyz=between(s.xyz, cables, frustum_at(cables, middle), middle),
         distance=distance,
         of_point=_of_point(m, cables, halves, first),
         nodes=nodes,
         ends=ends,
         sides=sides,
         weights=weights,
+        frusta=halves.frusta,
+        sphere=s.sphere,
     )
 
 

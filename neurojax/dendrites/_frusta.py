@@ -18,13 +18,32 @@ class Cables(NamedTuple):
     """Whether the step from an entry to the next stays in one section."""
 
 
+class Frusta(NamedTuple):
+    """Straight pieces of compartments: the compartment of each, its two ends in space and its radii
+    there (µm). A sphere's is a cylinder of its surface."""
+
+    compartment: Int[np.ndarray, " frustum"]
+    xyz: Float[np.ndarray, "frustum 2 3"]
+    radii: Float[np.ndarray, "frustum 2"]
+
+    @property
+    def length(self) -> Float[np.ndarray, " frustum"]:
+        return np.linalg.norm(self.xyz[:, 1] - self.xyz[:, 0], axis=1)
+
+    @property
+    def area(self) -> Float[np.ndarray, " frustum"]:
+        a, b = self.radii.T
+        return np.pi * (a + b) * np.hypot(self.length, b - a)
+
+
 class Halves(NamedTuple):
-    """Of the two halves of each compartment, in turn."""
+    """Of the two halves of each compartment, in turn; and the frusta that these are made of."""
 
     start: Float[np.ndarray, " half"]
     area: Float[np.ndarray, " half"]
     resistance: Float[np.ndarray, " half"]
     """Over the resistivity: `∫ dx / π r²` (1/µm)."""
+    frusta: Frusta
 
 
 def cables_of(s: Sections) -> Cables:
@@ -49,31 +68,32 @@ def halves_of(s: Sections, cables: Cables, counts: Int[np.ndarray, " section"]) 
     cuts = np.sort(np.concatenate([start, cables.along]))
     cuts = cuts[np.concatenate([[True], np.diff(cuts) > 0])]
     width, middle = np.diff(cuts), (cuts[:-1] + cuts[1:]) / 2
-    frustum = np.searchsorted(cables.along, middle, side="right") - 1
-    a, b = radius_at(s, cables, frustum, cuts[:-1]), radius_at(s, cables, frustum, cuts[1:])
+    frustum = frustum_at(cables, middle)
+    ends = [cuts[:-1], cuts[1:]]
+    a, b = (between(s.radii, cables, frustum, at) for at in ends)
     half = np.searchsorted(start, middle, side="right") - 1
+    xyz = np.stack([between(s.xyz, cables, frustum, at) for at in ends], axis=1)
+    frusta = Frusta(half // 2, xyz, np.stack([a, b], axis=1))
     area, resistance = (
-        np.bincount(half, values, len(start))
-        for values in (np.pi * (a + b) * np.hypot(width, b - a), width / (np.pi * a * b))
+        np.bincount(half, values, len(start)) for values in (frusta.area, width / (np.pi * a * b))
     )
     step = np.flatnonzero(cables.inside & (np.diff(cables.along) == 0))
     half = np.maximum(np.searchsorted(start, cables.along[step]) - 1, 0)
     ring = np.pi * np.abs(s.radii[step + 1] ** 2 - s.radii[step] ** 2)
-    return Halves(start, area + np.bincount(half, ring, len(start)), resistance)
+    return Halves(start, area + np.bincount(half, ring, len(start)), resistance, frusta)
 
 
-def radius_at(s: Sections, cables: Cables, frustum: np.ndarray, at: np.ndarray) -> np.ndarray:
+def frustum_at(cables: Cables, at: np.ndarray) -> Int[np.ndarray, " place"]:
+    """The frustum that each place in the interior of sections is in, by its first entry."""
+    return np.searchsorted(cables.along, at, side="right") - 1
+
+
+def between(values: np.ndarray, cables: Cables, frustum: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Values of entries (places, radii), at places on these frusta."""
     first, after = cables.along[frustum], cables.along[frustum + 1]
     share = np.clip((at - first) / (after - first), 0.0, 1.0)
-    return s.radii[frustum] + share * (s.radii[frustum + 1] - s.radii[frustum])
-
-
-def place_at(s: Sections, cables: Cables, at: np.ndarray) -> Float[np.ndarray, "place 3"]:
-    """Where places in the interior of sections are in space."""
-    frustum = np.searchsorted(cables.along, at, side="right") - 1
-    first, after = cables.along[frustum], cables.along[frustum + 1]
-    share = ((at - first) / (after - first))[:, None]
-    return s.xyz[frustum] + share * (s.xyz[frustum + 1] - s.xyz[frustum])
+    share = share.reshape(share.shape + (1,) * (values.ndim - 1))
+    return values[frustum] + share * (values[frustum + 1] - values[frustum])
 
 
 def in_length_constants(

@@ -1,11 +1,16 @@
 """Model equations as text, turned into Systems.
 
-`from_equations` is all that a model needs. For a layer on top there are the parts: text is read by
-`parse_equations`, `parse_statements` and `parse_expression`, its names are looked up by `resolved`,
-its dimensions checked by `Dimensions`, and it is computed by `evaluate`.
+`from_equations` is all that a model needs, `channel_from_equations` all that an ion channel needs.
+For a layer on top there are the parts: text is read by `parse_equations`, `parse_statements` and
+`parse_expression`, its names are looked up by `resolved`, its dimensions checked by `Dimensions`,
+and it is computed by `evaluate`.
 """
 
 from . import units as units
+from ._channel import (
+    EquationChannel as EquationChannel,
+    channel_from_equations as channel_from_equations,
+)
 from ._check import Dimensions as Dimensions, is_condition as is_condition, resolved as resolved
 from ._dimension import Dimension as Dimension
 from ._expression import (

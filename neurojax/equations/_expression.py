@@ -199,6 +199,6 @@ def _power(base: Any, exponent: Any) -> Any:
         return base**exponent
     if isinstance(exponent, float) and exponent.is_integer() and abs(exponent) <= 64:
         return jax.lax.integer_pow(jnp.asarray(base), int(exponent))
-    if exponent == 0.5 and isinstance(exponent, float):
+    if isinstance(exponent, float) and exponent == 0.5:
         return jnp.sqrt(base)
     return jnp.power(base, exponent)

@@ -24,12 +24,12 @@ def as_text(system: Any) -> str:
         if text:
             lines.append(f"  {what}: {text}")
     units = dict(shown.units)
-    lines += [f"  {n} = {_value(v)}{units.get(n, '')}" for n, v in system.parameters.items()]
-    lines += [f"  {n}(0) = {_value(v)}{units.get(n, '')}" for n, v in system.initial.items()]
+    lines += [f"  {n} = {value_text(v)}{units.get(n, '')}" for n, v in system.parameters.items()]
+    lines += [f"  {n}(0) = {value_text(v)}{units.get(n, '')}" for n, v in system.initial.items()]
     return "\n".join(lines)
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A number with what digits it has; an array by its ends."""
     if not is_known(value) or not isinstance(value, jax.Array | np.ndarray):
         return eqx.tree_pformat(value)

@@ -9,7 +9,7 @@ from ._source import EquationError
 
 # Added to the sign of `a >= b`, it leaves every number but zero as it is: the smallest normal one.
 TINY = 1.1754943508222875e-38
-ZERO = Number(0.0)
+ZERO, ONE = Number(0.0), Number(1.0)
 
 
 def sign_of(condition: Expression) -> Expression:
@@ -61,24 +61,63 @@ def noise_of(rate: Expression) -> tuple[Expression, Expression | None]:
 
     Raises `EquationError` where the rate is not linear in its noise.
     """
-    if not noises_in(rate):
-        return rate, None
-    match rate:
-        case Name():
-            return ZERO, Number(1.0)
-        case Unary("-", operand):
-            drift, amplitude = noise_of(operand)
-            return (ZERO if drift == ZERO else Unary("-", drift)), amplitude
-        case Binary("+" | "-" as operator, left, right):
-            (a, n), (b, m) = noise_of(left), noise_of(right)
-            return _sum(operator, a, b), _sum(operator, n or ZERO, m or ZERO)
-        case Binary("*", left, right) if not (noises_in(left) and noises_in(right)):
-            (a, n), (b, m) = noise_of(left), noise_of(right)
-            return _scaled("*", a, b), _scaled("*", n or a, m or b)
-        case Binary("/", left, right) if not noises_in(right):
-            drift, amplitude = noise_of(left)
-            return _scaled("/", drift, right), _scaled("/", amplitude or ZERO, right)
-    raise EquationError("white noise can only be added, or multiplied by a factor", place_of(rate))
+    problem = "white noise can only be added, or multiplied by a factor"
+    return linear_in(rate, noises_in(rate), problem)
+
+
+def linear_in(
+    expression: Expression, names: Set[str], problem: str
+) -> tuple[Expression, Expression | None]:
+    """An expression as (offset, slope): `offset + slope · x`, where any of the names is x; None
+    where there is none.
+
+    Raises `EquationError` with that problem for a part that is not of this form as it is written.
+    """
+
+    def holds(node: Expression) -> bool:
+        return not names.isdisjoint(names_in(node))
+
+    def split(node: Expression) -> tuple[Expression, Expression | None]:
+        if not holds(node):
+            return node, None
+        match node:
+            case Name():
+                return ZERO, ONE
+            case Unary("-", operand):
+                offset, slope = split(operand)
+                return _sum("-", ZERO, offset), _sum("-", ZERO, slope or ZERO)
+            case Binary("+" | "-" as operator, left, right):
+                (a, n), (b, m) = split(left), split(right)
+                return _sum(operator, a, b), _sum(operator, n or ZERO, m or ZERO)
+            case Binary("*", left, right) if not (holds(left) and holds(right)):
+                (a, n), (b, m) = split(left), split(right)
+                return _scaled("*", a, b), _scaled("*", n or a, m or b)
+            case Binary("/", left, right) if not holds(right):
+                offset, slope = split(left)
+                return _scaled("/", offset, right), _scaled("/", slope or ZERO, right)
+        raise EquationError(problem, place_of(node))
+
+    return split(expression)
+
+
+def with_value(expression: Expression, name: str, value: float) -> Expression:
+    """The expression at a value of one of its names, without the terms that vanish there."""
+
+    def rule(node: Expression) -> Expression | None:
+        match node:
+            case Name() if node.name == name:
+                return Number(value)
+            case Unary("-", Number(value=number)):
+                return Number(-number)
+            case Binary("+" | "-" as operator, Number(value=a), Number(value=b)):
+                return Number(a + b if operator == "+" else a - b)
+            case Binary("+" | "-" as operator, left, right):
+                return _sum(operator, left, right)
+            case Binary("*" | "/" as operator, left, right) if right != ZERO or operator == "*":
+                return _scaled(operator, left, right)
+        return None
+
+    return rewritten(expression, rule)
 
 
 def by_reciprocals(expression: Expression, constants: Set[str]) -> Expression:
@@ -96,7 +135,7 @@ def by_reciprocals(expression: Expression, constants: Set[str]) -> Expression:
 
 
 def _sum(operator: str, a: Expression, b: Expression) -> Expression:
-    """`a ± b` without zeros; the sign of a noise alone does not matter, that of a drift does."""
+    """`a ± b` without zeros."""
     if b == ZERO:
         return a
     if a == ZERO:
@@ -105,4 +144,9 @@ def _sum(operator: str, a: Expression, b: Expression) -> Expression:
 
 
 def _scaled(operator: str, a: Expression, b: Expression) -> Expression:
-    return ZERO if ZERO in (a, b) else Binary(operator, a, b)
+    """`a · b` or `a / b` without zeros and ones."""
+    if ZERO in (a, b):
+        return ZERO
+    if operator == "*" and ONE in (a, b):
+        return b if a == ONE else a
+    return a if b == ONE else Binary(operator, a, b)

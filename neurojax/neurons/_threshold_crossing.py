@@ -14,8 +14,9 @@ class ThresholdCrossing(SpikingSystem):
     """A neuron that makes its spikes itself: one is counted when v rises through v_threshold.
 
     Nothing is reset. `shape` is that of the population; parameters are scalars or arrays of it.
-    The state has the potential `v`, and `above`: whether v was above threshold at the end of the
-    last clock step, a jump-only leaf that gets None in the vector field.
+    The state has the potential `v` (of which `output` is what spikes), and `above`: whether that
+    was above threshold at the end of the last clock step, a jump-only leaf that gets None in the
+    vector field.
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, default=())
@@ -31,7 +32,7 @@ class ThresholdCrossing(SpikingSystem):
         return state.v
 
     def spike_condition(self, state: Any) -> Float[Array, "*shape"]:
-        return state.v - self.v_threshold
+        return self.output(state) - self.v_threshold
 
     def reset(self, state: Any, spikes: Float[Array, "*shape"]) -> Any:
         return state
@@ -39,7 +40,7 @@ class ThresholdCrossing(SpikingSystem):
     def jump(
         self, clock: Clock, state: Any, incoming: Any, key: PRNGKeyArray | None
     ) -> tuple[Any, Float[Array, "*shape"]]:
-        above = state.v > self.v_threshold
+        above = self.output(state) > self.v_threshold
         _, crossed = super().jump(clock, state, incoming, key)
         return state._replace(above=above), jnp.where(state.above, 0.0, crossed)
 

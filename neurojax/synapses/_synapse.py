@@ -4,7 +4,6 @@ import abc
 from typing import TYPE_CHECKING, ClassVar
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core import Affine
@@ -20,8 +19,7 @@ class Synapse(eqx.Module):
 
     A subclass says how many `stages` its kinetics have, and owes the `opening` that a weight (µS)
     adds to the stages when a spike arrives, their `rate` of change per ms, and the `conductance`
-    (µS) that they make. Its current is `conductance · (v − E_rev)`, times the share of it that is
-    not `blocked` at v (mV).
+    (µS) that they make. Its current is `conductance · (v − E_rev)`, unless it says otherwise.
     """
 
     stages: ClassVar[int]
@@ -39,11 +37,7 @@ class Synapse(eqx.Module):
     def conductance(self, stages: Float[Array, "stages *shape"]) -> Float[Array, "*shape"]:
         """In µS, its peak after one spike being the weight."""
 
-    def unblocked(self, v: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """The share of the conductance that is open at v (mV)."""
-        return jnp.ones_like(v)
-
     def current(self, stages: Float[Array, "stages *shape"], v: Float[Array, "*shape"]) -> Affine:
-        """The current into the membrane (nA)."""
-        g = self.conductance(stages) * self.unblocked(v)
+        """The current into the membrane (nA), as a line in v (mV)."""
+        g = self.conductance(stages)
         return Affine(g, g * self.E_rev)
