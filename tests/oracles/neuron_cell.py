@@ -1,9 +1,9 @@
 """NEURON's cell of sections given by their outlines (pt3d), with `hh` without tables everywhere.
 
 Inputs: those of neuron_morphology.py that describe sections; `dt` (ms; 0 for CVODE with tight
-tolerances, sampled every 0.00625 ms), `t1` (ms), `watched` (compartments in the order of sections);
-at the middle of section 0 either `amplitude` (nA, from `start` ms on) or `clamp`, the potentials
-(mV) that it is held at through `resistance` (MOhm), each for 5 ms.
+tolerances, sampled every 0.00625 ms), `secondorder` (0 or 2), `t1` (ms); `watched` (compartments in
+the order of sections); at the middle of section 0 either `amplitude` (nA, from `start` ms on) or
+`clamp`, the potentials (mV) that it is held at through `resistance` (MOhm), each for 5 ms.
 Results: `v` [watched, steps] (mV) at the start of each step, and of a clamp `i` (nA), the current
 of the step before.
 """
@@ -40,6 +40,7 @@ def main(inputs, out):
     else:
         h.CVode().active(True)
         h.CVode().atol(1e-7)
+    h.secondorder = int(inputs["secondorder"])
     sections = make_sections(inputs)
     for section in sections:
         section.insert("hh")

@@ -7,7 +7,7 @@ import pytest
 
 import neurojax as nj
 from neurojax.channels import HodgkinHuxley, Leak
-from neurojax.dendrites import Cell, Compartments, Morphology, discretise, voltage_clamp
+from neurojax.dendrites import Cell, Compartments, Morphology, TreeSolver, discretise, voltage_clamp
 
 # NEURON keeps pt3d points in single precision: places up to 60 um away to 4e-6 um, at both ends of
 # half compartments of 5 um and more.
@@ -71,7 +71,7 @@ def test_every_compartment_follows_neuron_s(nseg, tree_oracle, x64):
     m = wriggling_tree(15)
     c = discretise(m, compartments=nseg)
     theirs = tree_oracle("neuron_cell", m, c, watched=np.arange(len(c)), amplitude=0.3, start=1.0,
-                         dt=0.025, t1=40.0)["v"]  # fmt: skip
+                         dt=0.025, secondorder=0, t1=40.0)["v"]  # fmt: skip
 
     # NEURON's electrode is on from the step whose middle is after 1 ms.
     drive = {"middle": nj.Step(0.3, start=1.0)}
@@ -102,27 +102,33 @@ def test_spikes_over_100_ms_are_neuron_s(name, nseg, amplitude, reconstruction, 
     m = reconstruction(name)
     c = discretise(m, compartments=nseg)
     cell = squid(m, c)
-    middle = cell.sites["middle"]
 
-    def ours(dt):
+    def ours(dt, solver=None):
         drive = {"middle": nj.Step(amplitude, start=5.0)}
-        run = nj.simulate(cell, drive, t1=100.0, dt=dt, record=["v[middle]"])
+        run = nj.simulate(cell, drive, t1=100.0, dt=dt, solver=solver, record=["v[middle]"])
         return spike_times(np.asarray(run["v[middle]"]), dt)
 
-    def neuron(dt, sampling):
-        run = tree_oracle("neuron_cell", m, c, watched=[middle], amplitude=amplitude, start=5.0,
-                          dt=dt, t1=100.0)  # fmt: skip
-        return spike_times(run["v"][0], sampling)
+    def neuron(dt, secondorder=0):
+        run = tree_oracle("neuron_cell", m, c, watched=[cell.sites["middle"]], start=5.0, dt=dt,
+                          amplitude=amplitude, secondorder=secondorder, t1=100.0)  # fmt: skip
+        return spike_times(run["v"][0], dt or 0.00625)
 
+    exact = neuron(0.0)
     coarse, middling, fine = map(ours, STEPS_MS)
     assert len(coarse) >= 5
     # An outline in single precision, 6e-8 of radii and of lengths, over 100 ms.
-    np.testing.assert_allclose(coarse, neuron(0.025, 0.025), rtol=0, atol=1e-5)
-    exact = neuron(0.0, 0.00625)
+    np.testing.assert_allclose(coarse, neuron(0.025), rtol=0, atol=1e-5)
     late = np.abs(np.array([coarse, middling, fine]) - exact)
     # First order: half the step, half the delay. What is left of it in the limit is of second.
     np.testing.assert_allclose(late[:-1] / late[1:], 2, atol=0.1)
     np.testing.assert_allclose(2 * fine - middling, exact, rtol=0, atol=0.01)
+
+    solver = nj.StaggeredCrankNicolson(linear_solver=TreeSolver())
+    coarse, middling, fine = (ours(dt, solver) for dt in STEPS_MS)
+    np.testing.assert_allclose(coarse, neuron(0.025, secondorder=2), rtol=0, atol=1e-5)
+    late = np.abs(np.array([coarse, middling, fine]) - exact).max(axis=1)
+    assert late[0] < 0.1
+    np.testing.assert_allclose(late[:-1] / late[1:], 4, atol=0.2)
 
 
 HOLDS, RESISTANCE = (-65.0, -10.0, -90.0), 0.1  # mV; MOhm
@@ -135,7 +141,7 @@ def test_currents_of_a_voltage_clamp_are_neuron_s(nseg, reconstruction, tree_ora
     c = discretise(m, compartments=nseg)
     cell = squid(m, c)
     middle, far = cell.sites["middle"], int(np.argmax(c.distance))
-    neuron = tree_oracle("neuron_cell", m, c, watched=[middle, far], clamp=HOLDS,
+    neuron = tree_oracle("neuron_cell", m, c, watched=[middle, far], clamp=HOLDS, secondorder=0,
                          resistance=RESISTANCE, dt=0.025, t1=15.0)  # fmt: skip
 
     first, second, third = HOLDS

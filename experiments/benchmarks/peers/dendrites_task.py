@@ -66,7 +66,10 @@ def answers(traces: ArrayLike) -> dict:
     """What every side reports: the spikes' times of the cells with the least and most current, from
     their v [cell, step]."""
     each = [spike_times(trace) for trace in np.asarray(traces)[[0, -1]]]
-    return {"results": {"times": [time for times in each for time in times]}, "spikes": [len(times) for times in each]}
+    return {
+        "results": {"times": [time for times in each for time in times]},
+        "spikes": [len(times) for times in each],
+    }
 
 
 def sections(path: Path) -> list[Section]:
