@@ -80,7 +80,7 @@ def _loop(body: Body, carry: PyTree, blocks: int, block: int) -> tuple[PyTree, P
         return _rematerialised(body, carry, blocks, block)
 
     closed_over = [jnp.asarray(x) for x in program.consts]
-    native = _native(loop)
+    native = _native(loop, inlined=_loops(program.jaxpr))
     if any(_is_large(x) for x in [*jax.tree.leaves(carry), *closed_over]):
         native = _unless_differentiated(native, loop)
     return native(carry, closed_over)
@@ -89,19 +89,23 @@ def _loop(body: Body, carry: PyTree, blocks: int, block: int) -> tuple[PyTree, P
 Loop = Callable[[PyTree, list[Array]], tuple[PyTree, PyTree]]
 
 
-def _native(loop: Loop) -> Loop:
+def _native(loop: Loop, inlined: bool) -> Loop:
     """The loop as one function of XLA's.
 
     Barriers stand around it: of a large constant within it, of its results taken apart inside, or
     of an argument that it does not use since a constant took its place, XLA makes wrong code or
     none. `jax.jit` keeps it a part of a program where its gradient is taken outside one: as a whole
     program it would not be marked itself, only what is within it.
+
+    inlined says outright that calls within are to be inlined; in reverse, where nothing is said,
+    what is around them holds, and they are not. Of loops they must be: a call may be divided among
+    threads, which native code cannot be. Elsewhere they must not: what XLA finds out across them
+    can leave an argument without use.
     """
 
     def within(carry: PyTree, closed_over: list[Array]) -> tuple[PyTree, PyTree]:
-        # Said outright: in reverse, what is said of nothing is taken from around it. A call within
-        # that is not inlined may be divided among threads, which native code cannot be.
-        with set_xla_metadata(xla_cpu_small_call="false", inlineable="true"):
+        small, inlineable = ("false", "true") if inlined else (None, None)
+        with set_xla_metadata(xla_cpu_small_call=small, inlineable=inlineable):
             return loop(carry, closed_over)
 
     @jax.jit
@@ -164,11 +168,11 @@ def decided(predicate: Callable[[PyTree], Array], state: PyTree) -> Array:
         return predicate(state)
 
     def unit(state: PyTree) -> tuple[Array, Array]:
-        with set_xla_metadata(inlineable="true", xla_cpu_small_call="false"):
+        with set_xla_metadata(inlineable=None, xla_cpu_small_call=None):
             # A unit of one result could be taken for a loop that is divided among threads.
             return predicate(state), jnp.array(True)
 
-    with set_xla_metadata(inlineable="false", xla_cpu_small_call="false"):
+    with set_xla_metadata(inlineable="false", xla_cpu_small_call=None):
         held, true = jax.jit(unit)(state)
     return held & true
 
@@ -198,6 +202,15 @@ def _is_native(jaxpr: Any) -> bool:
         if not all(_is_native(each) for each in within):
             return False
     return True
+
+
+def _loops(jaxpr: Any) -> bool:
+    """Whether a program has a loop within it."""
+    return any(
+        equation.primitive.name in ("scan", "while", "take_rows", "spread_rows")
+        or any(map(_loops, jaxprs_in_params(equation.params)))
+        for equation in jaxpr.eqns
+    )
 
 
 def _is_large(x: Any) -> bool:

@@ -173,7 +173,7 @@ def test_a_loop_with_empty_arguments():
 
 
 def test_gradients_of_what_a_large_array_shares(x64):
-    """Their sums over 5,000 elements are a library's from jaxlib 0.11 on; forward and in reverse."""
+    """Their sums over 5,000 elements are a library's from jaxlib 0.11 on; both ways."""
     y = jnp.linspace(0.5, 1.5, 5000)
 
     def total(rate):
