@@ -123,5 +123,7 @@ def soma_voltage(
     """
     drive: Any = nj.Series(current.T)
     if pulled_to is not None:
-        drive = Affine(1 / resistance, nj.Series((current + pulled_to / resistance).T))
+        # A step is implicit: it ends under the pull to where the target then is.
+        target = jnp.concatenate([pulled_to[:, 1:], pulled_to[:, -1:]], axis=1)
+        drive = Affine(1 / resistance, nj.Series((current + target / resistance).T))
     return nj.simulate(cell, drive, t1=current.shape[1] * dt, dt=dt)["v[soma]"].T

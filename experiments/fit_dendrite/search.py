@@ -92,5 +92,5 @@ def by_cma(config: Config, run: Run, problem: Problem) -> dict[str, Any]:
         values = np.asarray(of(stacked, data, loss), np.float64)
         search.tell(points, np.nan_to_num(values, nan=np.inf).tolist())
         curve.append(float(search.result.fbest))
-    best = np.reshape(search.result.xbest, shape)
+    best = np.asarray(search.result.xbest).reshape(shape)
     return {"log_g": best, "curve": curve, "population": search.popsize}
