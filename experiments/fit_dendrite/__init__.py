@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from experiments.fit_dendrite.problem import Problem
 
 METHODS = {"gradients": "gradients", "cma": "CMA-ES"}
-# Measured for these cells: a value and gradient takes the time of 3 to 4 simulations.
+# A value and gradient of these cells takes the time of 3 to 5 simulations, measured on two cores.
 SIMULATIONS_A_GRADIENT = 4
 CA1 = "ca1"
 RANDOM = "random"

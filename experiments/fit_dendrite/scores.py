@@ -86,19 +86,19 @@ def knowable(problem: Problem, dt: float) -> dict[str, Any]:
     ones if all others are known beforehand to `START` only; from the slope of the free voltage at
     the truth (Fisher information of independent noise in each sample)."""
 
-    def voltage(log_g: Any, current: Any) -> Any:
-        return soma_voltage(with_conductances(problem.cell, log_g.reshape(3, -1)), current, dt)
+    def voltage(log_g: Any) -> Any:
+        cell = with_conductances(problem.cell, log_g.reshape(3, -1))
+        return soma_voltage(cell, jnp.asarray(problem.current), dt)
 
-    @jax.jit
-    def slopes(log_g: Any, current: Any) -> Any:
-        _, push = jax.linearize(lambda x: voltage(x, current), log_g)
-        return jax.vmap(push)(jnp.eye(log_g.size, dtype=log_g.dtype))
-
+    # Jitted by `simulate` alone: inside one jit with the rest, XLA (jaxlib 0.10.1, CPU) fails to
+    # compile it for some shapes.
     at = jnp.asarray(problem.truth.ravel(), jnp.float32)
-    slope = np.asarray(slopes(at, jnp.asarray(problem.current)), np.float64).reshape(len(at), -1)
+    directions = jnp.eye(len(at), dtype=at.dtype)
+    slope = jax.vmap(lambda along: jax.jvp(voltage, (at,), (along,))[1])(directions)
+    slope = np.asarray(slope, np.float64).reshape(len(at), -1)
     information = slope @ slope.T / NOISE**2
-    directions = int((np.linalg.eigvalsh(information) > 1 / KNOWN**2).sum())
+    known = int((np.linalg.eigvalsh(information) > 1 / KNOWN**2).sum())
     covariance = np.linalg.inv(information + np.eye(len(at)) / START**2)
     deviation = np.sqrt(np.diag(covariance)).reshape(3, -1)
     single = {n: int((deviation[:, p] < KNOWN).sum()) for n, p in thirds(problem).items()}
-    return {"directions": directions, **single, "deviation": deviation.tolist()}
+    return {"directions": known, **single, "deviation": deviation.tolist()}
