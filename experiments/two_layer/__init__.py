@@ -48,7 +48,7 @@ class Config:
     """The first seed; the others follow it."""
     train: int = 384
     """Placements to learn from."""
-    test: int = 128
+    test: int = 256
     """Other placements, which results are on."""
     synapses: tuple[int, int] = (20, 60)
     """Fewest and most synapses of a placement."""
@@ -58,7 +58,7 @@ class Config:
     """Of a trial (ms); each placement gets two."""
     batch: int = 128
     """Cells simulated at once; what is done is kept after each such batch."""
-    epochs: int = 150
+    epochs: int = 500
     """Epochs of fitting."""
 
     def __post_init__(self):
@@ -155,6 +155,7 @@ def fits(
     seed: int,
 ) -> dict[str, Any]:
     """Each model, learnt from the first placements, on the others."""
+    import jax
     import jax.numpy as jnp
 
     from experiments.two_layer.models import Data, trained
@@ -166,7 +167,7 @@ def fits(
     for kind in MODELS:
         draw, order = generator(seed, f"initial {kind}"), key(seed, "batches")
         model = trained(kind, learn, config.epochs, draw, order)
-        predicted = np.asarray(model(test.synapses))
+        predicted = np.asarray(jax.vmap(model)(test.synapses))
         result[kind] = {
             "predicted": predicted,
             "correlation": np.corrcoef(predicted, test.rate)[0, 1],

@@ -19,7 +19,7 @@ CELL_COLORS = {"active": "#009E73", "passive": "#CC79A7"}
 
 def draw(results: dict[str, list[dict[str, Any]]], curves: dict[str, np.ndarray]) -> Figure:
     figure, (rates, explained, subunit, branch) = figures.panels(
-        4, "placements not learnt from, but for the curves"
+        4, "rates and variance: placements not learnt from"
     )
     draw_rates(rates, results["active"][0])
     draw_explained(explained, results)
@@ -42,7 +42,7 @@ def draw_rates(ax: Axes, result: dict[str, Any]) -> None:
     top = 1.05 * max(result["rate"])
     ax.plot([0, top], [0, top], color="0.6", linewidth=0.8, zorder=0)
     ax.set(title="active cell, first seed", xlabel="predicted rate (Hz)", ylabel="rate (Hz)")
-    ax.legend(frameon=False, loc="upper left")
+    ax.legend(frameon=False, loc="lower right")
 
 
 def draw_explained(ax: Axes, results: dict[str, list[dict[str, Any]]]) -> None:
@@ -79,6 +79,6 @@ def draw_branches(ax: Axes, curves: dict[str, np.ndarray]) -> None:
     ax.set(
         title="synapses on one branch alone",
         xlabel="synapses on the branch",
-        ylabel="depolarisation of the soma / its highest",
+        ylabel="depolarisation of the soma, share",
     )
     ax.legend(frameon=False, loc="lower right")

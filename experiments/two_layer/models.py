@@ -27,14 +27,19 @@ class Data(NamedTuple):
 
 
 class Sigmoid(eqx.Module):
-    """`σ((n − middle) / width) − σ(−middle / width)` of n synapses: nothing of none."""
+    """`4 width (σ((n − middle) / width) − σ(−middle / width))` of n synapses: none do nothing, and
+    one more does most, 1, in the middle."""
 
     middle: Float[Array, ""]
     log_width: Float[Array, ""]
 
     def __call__(self, n: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         width = jnp.exp(self.log_width)
-        return jax.nn.sigmoid((n - self.middle) / width) - jax.nn.sigmoid(-self.middle / width)
+        share, least = (
+            jax.nn.sigmoid((n - self.middle) / width),
+            jax.nn.sigmoid(-self.middle / width),
+        )
+        return 4 * width * (share - least)
 
 
 class RateModel(eqx.Module):
@@ -50,10 +55,10 @@ class RateModel(eqx.Module):
     subunit: Sigmoid | None
     scale: Float[Array, ""]
 
-    def __call__(self, n: Float[Array, "placement branch"]) -> Float[Array, " placement"]:
+    def __call__(self, n: Float[Array, " branch"]) -> Float[Array, ""]:
         each = n if self.subunit is None else self.subunit(n)
         softness = jnp.exp(self.log_softness)
-        drive = (self.weights * each).sum(axis=1) + self.bias
+        drive = (self.weights * each).sum() + self.bias
         return self.scale * softness * jax.nn.softplus(drive / softness)
 
 
@@ -61,9 +66,8 @@ def initial(kind: str, branches: int, scale: float, draw: np.random.Generator) -
     """ "two-layer", "linear" or "total", its branches all alike at first."""
     middle, width = draw.uniform(2.0, 10.0), draw.uniform(1.0, 3.0)
     subunit = Sigmoid(_scalar(middle), _scalar(np.log(width))) if kind == "two-layer" else None
-    weight = 0.5 if subunit else 0.05
     return RateModel(
-        weights=jnp.full(() if kind == "total" else (branches,), weight, jnp.float32),
+        weights=jnp.full(() if kind == "total" else (branches,), 0.05, jnp.float32),
         bias=_scalar(0.0),
         log_softness=_scalar(np.log(0.3)),
         subunit=subunit,
@@ -102,7 +106,7 @@ def adam(steps: int) -> optax.GradientTransformation:
 
 def loss(model: RateModel, batch: Data, key: PRNGKeyArray) -> tuple[Array, dict[str, Array]]:
     """Mean square error, in variances of the rates that were learnt from."""
-    error = (model(batch.synapses) - batch.rate) / model.scale
+    error = (jax.vmap(model)(batch.synapses) - batch.rate) / model.scale
     return (error**2).mean(), {}
 
 

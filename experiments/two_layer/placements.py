@@ -37,7 +37,7 @@ class PoissonCounts(nj.Drive):
         count, share = jnp.zeros_like(mean), jnp.exp(-mean)
         below = share
         for k in (1, 2, 3):
-            count += draw > below
+            count += (draw > below).astype(count.dtype)
             share *= mean / k
             below += share
         return count
