@@ -39,10 +39,11 @@ def draw_rates(ax: Axes, result: dict[str, Any]) -> None:
             alpha=0.7,
             label=MODELS[kind],
         )
-    top = 1.05 * max(result["rate"])
+    top = max(result["rate"])
     ax.plot([0, top], [0, top], color="0.6", linewidth=0.8, zorder=0)
     ax.set(title="active cell, first seed", xlabel="predicted rate (Hz)", ylabel="rate (Hz)")
-    ax.legend(frameon=False, loc="lower right")
+    ax.set_ylim(0, 1.35 * top)  # room for the legend
+    ax.legend(frameon=False, loc="upper left")
 
 
 def draw_explained(ax: Axes, results: dict[str, list[dict[str, Any]]]) -> None:
