@@ -1,4 +1,4 @@
-"""`python -m experiments.benchmarks`: one JSON line per case, and a figure of all."""
+"""`python -m experiments.benchmarks`: one JSON line per case, and figures of all."""
 
 import argparse
 import importlib
@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run(cases: Sequence[_frame.Case], folder: Path, rounds: int) -> int:
-    """Run the cases one after another; results.jsonl and ratios.png go to `folder`."""
+    """Run the cases one after another; results.jsonl and figures go to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     with (folder / "results.jsonl").open("x") as file:
@@ -47,6 +47,7 @@ def run(cases: Sequence[_frame.Case], folder: Path, rounds: int) -> int:
             for stream in (sys.stdout, file):
                 print(json.dumps(lines[-1]), file=stream, flush=True)
     _figure.draw(lines, folder / "ratios.png")
+    _figure.draw_curves(lines, folder / "curves.png")
     print(f"all in {folder}", file=sys.stderr)
     return int(any(line["status"] == "failed" for line in lines))
 

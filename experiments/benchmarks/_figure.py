@@ -1,4 +1,4 @@
-"""The figure of a run: every case's ratio beside the bound that was asked for."""
+"""The figures of a run: every case's ratio beside its bound, and times over sizes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,4 +32,30 @@ def draw(lines: Sequence[dict], path: Path) -> None:
     axes.set_xlabel("ours / theirs (left is faster)")
     axes.grid(axis="x", which="major", color="0.92")
     figure.legend(loc="outside upper center", ncols=3, fontsize=8, frameon=False)
+    figure.savefig(path, dpi=150)
+
+
+def draw_curves(lines: Sequence[dict], path: Path) -> None:
+    """Our time over our size, a curve for each name, with the line of proportion from its first
+    point; nothing is drawn of a run without curves."""
+    from matplotlib.figure import Figure
+
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for line in lines:
+        if "curve" in line:
+            curves.setdefault(line["curve"], []).append((line["ours_size"], line["ours"]))
+    if not curves:
+        return
+    figure = Figure(figsize=(5.5, 4), layout="constrained")
+    axes = figure.add_subplot(xscale="log", yscale="log")
+    styles = zip((HOLDS, LOST), "os", strict=True)
+    for (name, points), (colour, marker) in zip(curves.items(), styles, strict=False):
+        sizes, times = zip(*sorted(points), strict=True)
+        axes.plot(sizes, times, marker, color=colour, linestyle="-", label=name)
+        proportional = [times[0] * size / sizes[0] for size in sizes]
+        axes.plot(sizes, proportional, ":", color=colour, label=f"{name}, in proportion")
+    axes.set_xlabel("compartments")
+    axes.set_ylabel("time (s)")
+    axes.grid(which="major", color="0.92")
+    axes.legend(fontsize=8, frameon=False)
     figure.savefig(path, dpi=150)

@@ -44,7 +44,9 @@ class Case:
     `measures` is what our side and theirs are asked for. `time` is what is compared: the time of
     the process's threads summed (cpu) or that of the clock (wall). `rounds` bounds the samples of
     a long case. `agreement` bounds the mean difference between what the sides computed, by the
-    name of the result: a case whose sides differ more has failed.
+    name of the result: a case whose sides differ more has failed. `limits` bounds numbers that our
+    side says of itself, as the bytes it uses, beside its time. Cases of one `curve` (its name) are
+    drawn as our time over the size that our side says it has.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Case:
     time: Time = "cpu"
     rounds: int | None = None
     agreement: tuple[tuple[str, float], ...] = ()
+    limits: tuple[tuple[str, float], ...] = ()
+    curve: str | None = None
 
 
 class WorkerError(RuntimeError):
@@ -163,6 +167,11 @@ def run(case: Case, rounds: int) -> Line:
     a, b = (min(worker.median(case.time) for worker in side) for side in (ours, theirs))
     line |= {"ours": a, "theirs": b, "ratio": a / b, "holds": a / b <= case.target}
     line |= {"rounds": rounds, **differences, **_details("ours", ours, case.time)}
+    for name, limit in case.limits:
+        line[f"{name}_limit"] = limit
+        line["holds"] &= line[f"ours_{name}"] <= limit
+    if case.curve is not None:
+        line["curve"] = case.curve
     return line | _details("theirs", theirs, case.time)
 
 
@@ -189,6 +198,9 @@ def _differences(case: Case, workers: list[_Running]) -> Line:
     line = {}
     for name, bound in case.agreement:
         pairs = [(first.results[name], other.results[name]) for other in others]
+        for counts in [tuple(map(len, pair)) for pair in pairs]:
+            if counts[0] != counts[1]:
+                raise WorkerError(f"the sides have {counts[0]} and {counts[1]} {name}")
         apart = [[abs(a - b) for a, b in zip(*pair, strict=True)] for pair in pairs]
         mean = max(sum(each) / len(each) for each in apart)
         if not mean <= bound:

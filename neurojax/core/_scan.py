@@ -48,7 +48,7 @@ def scan(body: Body, carry: PyTree, length: int) -> tuple[PyTree, PyTree]:
         return _rematerialised(body, carry, length)
     program, shape = jax.make_jaxpr(body, return_shape=True)(carry)
     known = set(NATIVE_OPERATIONS.split()).issuperset(_operations(program.jaxpr))
-    # XLA drops what is done with empty arrays, and then knows no place for what else it was done with.
+    # XLA drops what is done with empty arrays, and then has no place for what it was done with.
     if not known or any(x.size == 0 for x in program.consts):
         return _rematerialised(body, carry, length)
     return _native(program, jax.tree.structure(shape), carry, length)

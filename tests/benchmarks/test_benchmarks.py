@@ -1,13 +1,17 @@
 """The frame of the benchmarks, with workers of known times; what they time is not tested here."""
 
+import importlib
 import json
+import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments.benchmarks import _command, _frame, _venvs
 from experiments.benchmarks._frame import Case, Worker
+from neurojax.dendrites import random_morphology, read_swc, write_swc
 
 HERE = Path(__file__).parent
 FIRST = ["case", "peer", "status", "ours", "theirs", "ratio", "unit", "target", "holds"]
@@ -139,6 +143,29 @@ def test_sides_that_computed_something_else_fail(tmp_path, bound, status):
         assert line["error"] == "the sides' spikes differ by 0.5 in the mean"
 
 
+def test_sides_of_unequal_length_fail(tmp_path):
+    ours, theirs = results(tmp_path, "a.py", [3, 5]), results(tmp_path, "b.py", [3])
+    line = _frame.run(case(theirs, ours=(ours,), agreement=(("spikes", 9.0),)), rounds=1)
+    assert line["error"] == "the sides have 2 and 1 spikes"
+
+
+@pytest.mark.parametrize(("used", "holds"), [(1e6, True), (2e6, False)])
+def test_what_our_side_says_of_itself_can_be_bounded(used, holds):
+    ours = (toy(0.5, temp_bytes=used),)
+    line = _frame.run(case(ours=ours, limits=(("temp_bytes", 1e6),)), rounds=1)
+    assert (line["ours_temp_bytes"], line["temp_bytes_limit"]) == (used, 1e6)
+    assert line["holds"] is holds
+
+
+def test_cases_of_a_curve_are_drawn_over_their_sizes(tmp_path):
+    cases = [
+        case(ours=(toy(size / 1000, size=size),), name=str(size), curve="forward")
+        for size in (100, 1000)
+    ]
+    assert _command.run(cases, tmp_path / "run", rounds=1) == 0
+    assert (tmp_path / "run" / "curves.png").stat().st_size > 1000
+
+
 def test_a_run_writes_lines_and_a_figure_and_fails_only_on_a_crash(tmp_path, capsys):
     absent = Worker("hh_neuron.py", peer="no-such-peer")
     cases = [case(), case(name="lost", target=0.1), case(absent, name="absent")]
@@ -147,6 +174,7 @@ def test_a_run_writes_lines_and_a_figure_and_fails_only_on_a_crash(tmp_path, cap
     assert printed == (tmp_path / "fine" / "results.jsonl").read_text()
     assert [json.loads(line)["holds"] for line in printed.splitlines()] == [True, False, None]
     assert (tmp_path / "fine" / "ratios.png").stat().st_size > 1000
+    assert not (tmp_path / "fine" / "curves.png").exists()
 
     crash = case(toy(1.0, dies_at=0))
     assert _command.run([crash, case()], tmp_path / "crash", rounds=1) == 1
@@ -158,7 +186,7 @@ def test_a_run_writes_lines_and_a_figure_and_fails_only_on_a_crash(tmp_path, cap
     ("argv", "said"),
     [
         (["no-such-room"], "no-such-room"),
-        ([], "name a room (core, events, neurons)"),
+        ([], "name a room (core, dendrites, events, neurons)"),
         (["core", "--case", "no-such-case"], "no-such-case"),
         (["core", "--rounds", "0"], "'0' is not a whole number above 0"),
     ],
@@ -189,6 +217,36 @@ def test_every_case_has_its_worker_and_every_peer_its_pins():
     assert all((_frame.WORKERS / worker.script).exists() for worker in workers)
     pins = {path.stem for path in _venvs.REQUIREMENTS.glob("*.txt")}
     assert pins == {worker.peer for worker in workers if worker.peer}
+
+
+DENDRITES = """
+import json
+from pathlib import Path
+from experiments.benchmarks import dendrites
+path = Path(dendrites.CELL[1])
+print(json.dumps([path.name, path.exists()]))
+"""
+
+
+def test_without_data_the_cell_is_a_random_tree(monkeypatch):
+    monkeypatch.delenv("NEUROJAX_DATA", raising=False)
+    command = [sys.executable, "-c", DENDRITES]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=_frame.ROOT)
+    assert json.loads(said.stdout) == ["random_tree.swc", True]
+
+
+@pytest.mark.parametrize("tips", [1, 7, 80])
+def test_peers_read_our_sections(tips, tmp_path, monkeypatch):
+    """What NEURON and Arbor are given is what we make of the same file."""
+    monkeypatch.syspath_prepend(_frame.WORKERS)
+    task = importlib.import_module("dendrites_task")
+    write_swc(random_morphology(np.random.default_rng(0), tips), tmp_path / "tree.swc")
+    found, expected = task.sections(tmp_path / "tree.swc"), read_swc(tmp_path / "tree.swc").sections
+    np.testing.assert_array_equal([s.parent for s in found], expected.before)
+    np.testing.assert_array_equal(np.concatenate([s.xyz for s in found]), expected.xyz)
+    np.testing.assert_array_equal(np.concatenate([s.radii for s in found]), expected.radii)
+    assert [s.at for s in found[1:]] == [1.0 if s.parent else 0.5 for s in found[1:]]
+    assert [s.compartments(4) for s in found] == [1] + [4] * (len(found) - 1)
 
 
 def test_a_peer_is_ready_when_its_venv_is_complete_and_of_these_pins(monkeypatch, tmp_path):

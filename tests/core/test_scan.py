@@ -168,5 +168,5 @@ def test_a_loop_with_empty_arguments():
     def body(y):
         return y * 0.5 + (nothing * scale).sum(), y
 
-    end, _ = jax.jit(lambda y: scan(body, y, 4))(jnp.ones(2))
+    end, _ = jax.jit(lambda y: _scan.scan(body, y, 4))(jnp.ones(2))
     np.testing.assert_array_equal(end, 0.0625)

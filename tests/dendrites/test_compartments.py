@@ -154,13 +154,14 @@ def test_the_resistance_between_two_tips_is_that_of_the_way(count):
     last = [int(np.flatnonzero(c.section == k)[-1]) for k in (2, 3)]
     current = np.zeros(c.nodes)
     current[last] = 1, -1
-    v = np.linalg.pinv(conductance) @ current
+    v = np.zeros(c.nodes)
+    v[1:] = np.linalg.solve(conductance[1:, 1:], current[1:])
 
     # From the fork to the middles of the last compartments: radius 2 to 1 within 20 µm, and 2 to 1
     # within 10 µm with a cylinder behind.
     x, y = 20 * (1 - 0.5 / count), 30 * (1 - 0.5 / count)
     expected = x / (np.pi * 2 * (2 - x / 20)) + 10 / (np.pi * 2) + (y - 10) / np.pi
-    # The pseudoinverse of conductances that span two orders of magnitude.
+    # Conductances span two orders of magnitude.
     np.testing.assert_allclose(v[last[0]] - v[last[1]], expected, rtol=1e-10)
 
 

@@ -16,6 +16,14 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from neurojax.dendrites import (
+    Compartments,
+    Morphology,
+    random_morphology,
+    read_swc,
+    write_swc,
+)
+
 HERE = Path(__file__).parent
 CACHE = HERE.parents[1] / ".oracles"
 
@@ -74,3 +82,30 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> Oracle:
             return dict(results)
 
     return ask
+
+
+@pytest.fixture
+def reconstruction(tmp_path: Path) -> Callable[[str], Morphology]:
+    """`reconstruction("morph_ca1_n120")`: that cell where NEUROJAX_DATA has it; without the data, a
+    random tree of 154 branches by way of a file."""
+
+    def read(name: str) -> Morphology:
+        if "NEUROJAX_DATA" in os.environ:
+            return read_swc(Path(os.environ["NEUROJAX_DATA"]) / "morphologies" / f"{name}.swc")
+        path = tmp_path / "random.swc"
+        write_swc(random_morphology(np.random.default_rng(sum(name.encode())), tips=80), path)
+        return read_swc(path)
+
+    return read
+
+
+def described(m: Morphology, c: Compartments) -> dict:
+    """A tree as neuron_morphology.py reads it."""
+    fields = {name: getattr(m.sections, name) for name in ("offsets", "xyz", "radii", "before")}
+    return fields | {"sphere": m.sections.sphere, "counts": np.bincount(c.section)}
+
+
+@pytest.fixture
+def tree_oracle(oracle: Oracle) -> Oracle:
+    """`tree_oracle("neuron_cell", morphology, compartments, ...)`: NEURON with the same tree."""
+    return lambda script, m, c, **inputs: oracle(script, **described(m, c), **inputs)
