@@ -95,7 +95,7 @@ def one_seed(
     """Rates for placements drawn with this seed, and the models fitted to them."""
     from experiments.two_layer.placements import on_branches, placements
 
-    draw = generator(seed, "placements")
+    draw = generator(seed, "synapses")
     placed = placements(draw, shape, config.train + config.test, config.synapses)
     rates = answers(config, run, f"{name}/seed-{seed}", cell, placed, BACKGROUND, seed)[..., 0]
     numbers = on_branches(shape, placed)

@@ -111,18 +111,18 @@ def pyramidal_cell(shape: Shape, active: bool, count: int) -> Cell:
         "leak": Leak(g=0.05, E=V_REST),
         "fast": placed(
             TraubMiles(
-                g_Na=np.where(soma, 100.0, 15.0)[fast],
-                g_K=np.where(soma, 30.0, 6.0)[fast],
+                g_Na=np.where(soma, 100.0, 2.0)[fast],
+                g_K=np.where(soma, 30.0, 1.0)[fast],
                 v_T=-58.0,
             ),
             fast,
         ),
         "m": placed(Km(g=4.0), soma),
     }
-    synapses = {"ampa": Synapses(AMPA(), shape.sites, 0.25e-3 if active else 0.8e-3)}
+    synapses = {"ampa": Synapses(AMPA(), shape.sites, 0.5e-3 if active else 0.8e-3)}
     if active:
         channels["h"] = HCurrent(g=0.02)
-        synapses["nmda"] = Synapses(NMDA(), shape.sites, 0.5e-3)
+        synapses["nmda"] = Synapses(NMDA(), shape.sites, 1e-3)
     return Cell(
         c, channels, synapses=synapses, R_a=150.0, v_init=V_REST, v_threshold=-10.0, shape=(count,)
     )
