@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from experiments.runner import Run, at_least, generator, key, plus_minus, positive, spread
+from experiments.runner import (
+    ExperimentError,
+    Run,
+    at_least,
+    generator,
+    key,
+    plus_minus,
+    positive,
+    spread,
+)
 from experiments.two_layer.cells import BACKGROUND, TREES, Shape, pyramidal_cell, shape_of
 
 if TYPE_CHECKING:
@@ -154,12 +163,18 @@ def fits(
     rates: Float[np.ndarray, "placement trial"],
     seed: int,
 ) -> dict[str, Any]:
-    """Each model, learnt from the first placements, on the others."""
+    """Each model, learnt from the first placements, on the others; ExperimentError where either
+    are all answered alike."""
     import jax
     import jax.numpy as jnp
 
     from experiments.two_layer.models import Data, trained
 
+    for part in (rates[: config.train], rates[config.train :]):
+        if not part.std(axis=0).all():
+            raise ExperimentError(
+                "the cell fires alike for all placements: raise --rate, --duration or --synapses"
+            )
     data = Data(numbers.astype(np.float32), rates.mean(axis=1).astype(np.float32))
     learn = Data(*(x[: config.train] for x in data))
     test = Data(*(x[config.train :] for x in data))

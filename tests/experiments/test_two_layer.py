@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.runner import generator, key
+from experiments.runner import ExperimentError, generator, key
 from experiments.runner.command import find, main
-from experiments.two_layer import MODELS, predictable
+from experiments.two_layer import MODELS, Config, fits, predictable
 from experiments.two_layer.cells import built, shape_of
 from experiments.two_layer.models import Data, trained
 from experiments.two_layer.placements import PoissonCounts, alone, on_branches, placements
@@ -91,6 +91,13 @@ def test_predictable_share():
     n = 20_000
     rates = draw.normal(size=(n, 1)) + draw.normal(size=(n, 2))
     assert abs(predictable(rates) - 2 / 3) < 4 * 0.75 * 8 / 9 / n**0.5
+
+
+def test_a_silent_cell_is_told():
+    numbers, rates = np.ones((9, 4), int), np.arange(18.0).reshape(9, 2)
+    rates[6:, 1] = 0.0
+    with pytest.raises(ExperimentError, match="--duration"):
+        fits(Config(train=6, test=3), numbers, rates, 0)
 
 
 @pytest.fixture(scope="module")
