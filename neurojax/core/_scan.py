@@ -1,11 +1,13 @@
 """Loops over steps: fast on a CPU, and with a gradient that remembers little."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import jaxlib.version
+from jax.custom_derivatives import SymbolicZero
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun, jaxprs_in_params
 from jaxtyping import Array, PyTree
@@ -31,6 +33,10 @@ select_n shift_left shift_right_arithmetic shift_right_logical sign sin slice sp
 square squeeze stack stop_gradient sub take_rows tan tanh threefry2x32 transpose unstack while xor
 """
 
+# From 0.11 on, sums over as many elements are YNNPACK's.
+LIBRARY_SUMS = jaxlib.version.__version_info__ >= (0, 11)
+LIBRARY_SUM_SIZE = 4096
+
 # The name by which a solver marks what is dear to compute and cheap to keep (`checkpoint_name`).
 SOLVED = "solved"
 
@@ -44,44 +50,103 @@ def scan(body: Body, carry: PyTree, length: int) -> tuple[PyTree, PyTree]:
     what is marked as SOLVED; where those are many, blocks of about sqrt(length) are rematerialised
     as well.
     """
-    if length == 0 or jax.default_backend() != "cpu" or _bytes(carry) > NATIVE_STATE_LIMIT:
-        return _rematerialised(body, carry, length)
+    if length < 4 or length * _bytes(carry) <= STACKED_STATES_LIMIT:
+        return _loop(body, carry, length, 1)
+    block = round(length**0.5)
+    carry, out = _loop(body, carry, length // block, block)
+    out = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), out)
+    if length % block == 0:
+        return carry, out
+    carry, rest = _loop(body, carry, length % block, 1)
+    return carry, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), out, rest)
+
+
+def _loop(body: Body, carry: PyTree, blocks: int, block: int) -> tuple[PyTree, PyTree]:
+    """`blocks` times `block` steps, natively where that can be."""
+    if blocks == 0 or jax.default_backend() != "cpu" or _bytes(carry) > NATIVE_STATE_LIMIT:
+        return _rematerialised(body, carry, blocks, block)
     program, shape = jax.make_jaxpr(body, return_shape=True)(carry)
-    known = set(NATIVE_OPERATIONS.split()).issuperset(_operations(program.jaxpr))
     # XLA drops what is done with empty arrays, and then has no place for what it was done with.
-    if not known or any(x.size == 0 for x in program.consts):
-        return _rematerialised(body, carry, length)
-    return _native(program, jax.tree.structure(shape), carry, length)
-
-
-def _native(
-    program: ClosedJaxpr, structure: PyTree, carry: PyTree, length: int
-) -> tuple[PyTree, PyTree]:
-    """The loop as one function of XLA's.
-
-    What the body closes over are its arguments, and barriers stand around it: of a large constant
-    within it, of its results taken apart inside, or of an argument that it does not use since a
-    constant took its place, XLA makes wrong code or none. `jax.jit` keeps it a part of a program
-    where its gradient is taken outside one: as a whole program it would not be marked itself, only
-    what is within it.
-    """
+    if not _is_native(program.jaxpr) or any(x.size == 0 for x in program.consts):
+        return _rematerialised(body, carry, blocks, block)
 
     def loop(carry: PyTree, closed_over: list[Array]) -> tuple[PyTree, PyTree]:
+        """What the body closes over are arguments."""
         step = jaxpr_as_fun(ClosedJaxpr(program.jaxpr, closed_over))
 
         def body(carry: PyTree) -> tuple[PyTree, PyTree]:
-            return jax.tree.unflatten(structure, step(*jax.tree.leaves(carry)))
+            return jax.tree.unflatten(jax.tree.structure(shape), step(*jax.tree.leaves(carry)))
 
-        with set_xla_metadata(xla_cpu_small_call=None, inlineable=None):
-            return _rematerialised(body, carry, length)
+        return _rematerialised(body, carry, blocks, block)
+
+    closed_over = [jnp.asarray(x) for x in program.consts]
+    native = _native(loop)
+    if any(_is_large(x) for x in [*jax.tree.leaves(carry), *closed_over]):
+        native = _unless_differentiated(native, loop)
+    return native(carry, closed_over)
+
+
+Loop = Callable[[PyTree, list[Array]], tuple[PyTree, PyTree]]
+
+
+def _native(loop: Loop) -> Loop:
+    """The loop as one function of XLA's.
+
+    Barriers stand around it: of a large constant within it, of its results taken apart inside, or
+    of an argument that it does not use since a constant took its place, XLA makes wrong code or
+    none. `jax.jit` keeps it a part of a program where its gradient is taken outside one: as a whole
+    program it would not be marked itself, only what is within it.
+    """
+
+    def within(carry: PyTree, closed_over: list[Array]) -> tuple[PyTree, PyTree]:
+        # Said outright: in reverse, what is said of nothing is taken from around it. A call within
+        # that is not inlined may be divided among threads, which native code cannot be.
+        with set_xla_metadata(xla_cpu_small_call="false", inlineable="true"):
+            return loop(carry, closed_over)
 
     @jax.jit
     def marked(carry: PyTree, closed_over: list[Array]) -> tuple[PyTree, PyTree]:
         arguments = _barred((carry, closed_over))
         with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
-            return _barred(jax.jit(loop)(*arguments))
+            return _barred(jax.jit(within)(*arguments))
 
-    return marked(carry, [jnp.asarray(x) for x in program.consts])
+    return marked
+
+
+def _unless_differentiated(native: Loop, loop: Loop) -> Loop:
+    """`native`, with the derivative of `loop`: in reverse there is a sum over what all elements of
+    a large array share, which new versions of XLA leave to a library."""
+
+    @jax.custom_jvp
+    def run(carry: PyTree, closed_over: list[Array]) -> tuple[PyTree, PyTree]:
+        return native(carry, closed_over)
+
+    def moved(primals: Any, tangents: Any) -> tuple[PyTree, PyTree]:
+        still = jax.tree.map(lambda t: isinstance(t, SymbolicZero), tangents, is_leaf=_is_zero)
+        leaves, structure = jax.tree.flatten(primals)
+        fixed = jax.tree.leaves(still)
+        directions = jax.tree.leaves(tangents, is_leaf=_is_zero)
+
+        def of(*moving: Array) -> tuple[PyTree, PyTree]:
+            rest = iter(moving)
+            return loop(
+                *structure.unflatten(
+                    [x if z else next(rest) for x, z in zip(leaves, fixed, strict=True)]
+                )
+            )
+
+        return jax.jvp(
+            of,
+            [x for x, z in zip(leaves, fixed, strict=True) if not z],
+            [t for t, z in zip(directions, fixed, strict=True) if not z],
+        )
+
+    run.defjvp(moved, symbolic_zeros=True)
+    return run
+
+
+def _is_zero(x: Any) -> bool:
+    return isinstance(x, SymbolicZero)
 
 
 def _barred(tree: PyTree) -> PyTree:
@@ -99,40 +164,45 @@ def decided(predicate: Callable[[PyTree], Array], state: PyTree) -> Array:
         return predicate(state)
 
     def unit(state: PyTree) -> tuple[Array, Array]:
-        with set_xla_metadata(inlineable=None, xla_cpu_small_call=None):
+        with set_xla_metadata(inlineable="true", xla_cpu_small_call="false"):
             # A unit of one result could be taken for a loop that is divided among threads.
             return predicate(state), jnp.array(True)
 
-    with set_xla_metadata(inlineable="false", xla_cpu_small_call=None):
+    with set_xla_metadata(inlineable="false", xla_cpu_small_call="false"):
         held, true = jax.jit(unit)(state)
     return held & true
 
 
-def _rematerialised(body: Body, carry: PyTree, length: int) -> tuple[PyTree, PyTree]:
+def _rematerialised(body: Body, carry: PyTree, blocks: int, block: int) -> tuple[PyTree, PyTree]:
     kept = jax.checkpoint_policies.save_only_these_names(SOLVED)
     step = jax.checkpoint(lambda c, _: body(c), prevent_cse=False, policy=kept)
-    if length * _bytes(carry) <= STACKED_STATES_LIMIT:
-        return jax.lax.scan(step, carry, length=length)
-    block = round(length**0.5)
+    if block == 1:
+        return jax.lax.scan(step, carry, length=blocks)
 
     @jax.checkpoint
     def steps(c: PyTree, _: None) -> tuple[PyTree, PyTree]:
         return jax.lax.scan(step, c, length=block)
 
-    carry, out = jax.lax.scan(steps, carry, length=length // block)
-    out = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), out)
-    carry, rest = jax.lax.scan(step, carry, length=length % block)
-    return carry, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), out, rest)
+    return jax.lax.scan(steps, carry, length=blocks)
 
 
-def _operations(jaxpr: Any) -> Iterator[str]:
-    """Names of the operations in a program, those of the programs within it included."""
+def _is_native(jaxpr: Any) -> bool:
+    """Whether XLA makes native code of a program and of those within it."""
     for equation in jaxpr.eqns:
-        within = list(jaxprs_in_params(equation.params))
-        if not within or equation.primitive.name in ("scan", "while", "cond"):
-            yield equation.primitive.name
-        for each in within:
-            yield from _operations(each)
+        name, within = equation.primitive.name, list(jaxprs_in_params(equation.params))
+        own = not within or name in ("scan", "while", "cond")
+        if own and name not in NATIVE_OPERATIONS.split():
+            return False
+        if name.startswith("reduce") and _is_large(equation.invars[0].aval):
+            return False
+        if not all(_is_native(each) for each in within):
+            return False
+    return True
+
+
+def _is_large(x: Any) -> bool:
+    """Whether XLA would leave a sum over x to a library, of which it makes no native code."""
+    return LIBRARY_SUMS and x.size >= LIBRARY_SUM_SIZE
 
 
 def _bytes(tree: PyTree) -> int:

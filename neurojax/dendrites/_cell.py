@@ -262,10 +262,11 @@ class Cell(SpikingSystem):
         """Conductances (µS) of the tree's edges."""
         if not len(self.tree.ends):
             return jnp.zeros((0,), self.weights.dtype)
-        R_a = self.R_a
-        if R_a.ndim:
-            R_a = jnp.stack([take_rows(R_a, side) for side in self.sides], axis=1)
-        resistance = 0.01 * (self.weights * R_a).sum(axis=1)  # MΩ: Ω·cm over µm is 10⁴ Ω
+        R_a = (self.R_a, self.R_a)
+        if self.R_a.ndim:
+            R_a = [take_rows(self.R_a, side) for side in self.sides]
+        near, far = self.weights.T
+        resistance = 0.01 * (near * R_a[0] + far * R_a[1])  # MΩ: Ω·cm over µm is 10⁴ Ω
         return 1 / resistance
 
     def _capacitance(self) -> Float[Array, "compartment *shape"]:

@@ -170,3 +170,15 @@ def test_a_loop_with_empty_arguments():
 
     end, _ = jax.jit(lambda y: _scan.scan(body, y, 4))(jnp.ones(2))
     np.testing.assert_array_equal(end, 0.0625)
+
+
+def test_gradients_of_what_a_large_array_shares(x64):
+    """Their sums over 5,000 elements are a library's from jaxlib 0.11 on; forward and in reverse."""
+    y = jnp.linspace(0.5, 1.5, 5000)
+
+    def total(rate):
+        return _scan.scan(lambda y: (y - 0.1 * rate * y, None), y, 3)[0].sum()
+
+    slope = -0.3 * (1 - 0.1 * 2.0) ** 2 * y.sum()
+    for derivative in (jax.grad, jax.jacfwd):
+        np.testing.assert_allclose(jax.jit(derivative(total))(jnp.array(2.0)), slope, rtol=1e-12)

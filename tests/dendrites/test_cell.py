@@ -244,3 +244,19 @@ def crossings(trace: np.ndarray, dt: float) -> np.ndarray:
     """Times (ms) at which it rises through zero, between samples."""
     at = fired(trace)
     return (at - trace[at] / (trace[at + 1] - trace[at])) * dt
+
+
+def test_the_gradient_of_a_large_tree(x64):
+    """2,381 compartments over 400 steps, whose states are too many to keep: larger than what one
+    thread would be given, and than sums that XLA takes for its own."""
+    compartments = discretise(random_morphology(np.random.default_rng(0), 300), compartments=4)
+
+    def loss(g):
+        cell = Cell(compartments, {"leak": Leak(g=g)})
+        return jnp.mean(nj.simulate(cell, 1.0, t1=10.0, dt=0.025)["v[soma]"])
+
+    loss = jax.jit(loss)
+    g = jnp.full(len(compartments), 0.3)
+    found = jax.jit(jax.grad(loss))(g)
+    expected = (loss(1.0001 * g) - loss(0.9999 * g)) / 2e-4
+    np.testing.assert_allclose(jnp.vdot(found, g), expected, rtol=1e-6)
