@@ -33,6 +33,9 @@ select_n shift_left shift_right_arithmetic shift_right_logical sign sin slice sp
 square squeeze stack stop_gradient sub take_rows tan tanh threefry2x32 transpose unstack while xor
 """
 
+# In reverse, of large arrays, that is not so: a call within may be divided among threads, which is
+# no native code, and what all elements of an array share is summed over them.
+NESTED_REVERSE_LIMIT = 2**17
 # From 0.11 on, sums over as many elements are YNNPACK's.
 LIBRARY_SUMS = jaxlib.version.__version_info__ >= (0, 11)
 LIBRARY_SUM_SIZE = 4096
@@ -80,8 +83,10 @@ def _loop(body: Body, carry: PyTree, blocks: int, block: int) -> tuple[PyTree, P
         return _rematerialised(body, carry, blocks, block)
 
     closed_over = [jnp.asarray(x) for x in program.consts]
-    native = _native(loop, inlined=_loops(program.jaxpr))
-    if any(_is_large(x) for x in [*jax.tree.leaves(carry), *closed_over]):
+    native = _native(loop)
+    arrays = [*jax.tree.leaves(carry), *closed_over]
+    limit = NESTED_REVERSE_LIMIT if _loops(program.jaxpr) else NATIVE_STATE_LIMIT
+    if any(_is_large(x) for x in arrays) or _bytes(carry) > limit:
         native = _unless_differentiated(native, loop)
     return native(carry, closed_over)
 
@@ -89,23 +94,17 @@ def _loop(body: Body, carry: PyTree, blocks: int, block: int) -> tuple[PyTree, P
 Loop = Callable[[PyTree, list[Array]], tuple[PyTree, PyTree]]
 
 
-def _native(loop: Loop, inlined: bool) -> Loop:
+def _native(loop: Loop) -> Loop:
     """The loop as one function of XLA's.
 
     Barriers stand around it: of a large constant within it, of its results taken apart inside, or
     of an argument that it does not use since a constant took its place, XLA makes wrong code or
     none. `jax.jit` keeps it a part of a program where its gradient is taken outside one: as a whole
     program it would not be marked itself, only what is within it.
-
-    inlined says outright that calls within are to be inlined; in reverse, where nothing is said,
-    what is around them holds, and they are not. Of loops they must be: a call may be divided among
-    threads, which native code cannot be. Elsewhere they must not: what XLA finds out across them
-    can leave an argument without use.
     """
 
     def within(carry: PyTree, closed_over: list[Array]) -> tuple[PyTree, PyTree]:
-        small, inlineable = ("false", "true") if inlined else (None, None)
-        with set_xla_metadata(xla_cpu_small_call=small, inlineable=inlineable):
+        with set_xla_metadata(xla_cpu_small_call=None, inlineable=None):
             return loop(carry, closed_over)
 
     @jax.jit
@@ -118,8 +117,7 @@ def _native(loop: Loop, inlined: bool) -> Loop:
 
 
 def _unless_differentiated(native: Loop, loop: Loop) -> Loop:
-    """`native`, with the derivative of `loop`: in reverse there is a sum over what all elements of
-    a large array share, which new versions of XLA leave to a library."""
+    """`native`, with the derivative of `loop`."""
 
     @jax.custom_jvp
     def run(carry: PyTree, closed_over: list[Array]) -> tuple[PyTree, PyTree]:

@@ -96,7 +96,7 @@ def test_help_is_quick(tmp_path: Path):
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert "finetune-pc  Fine-tune a trained digit classifier" in done.stdout
+    assert "finetune-pc Fine-tune a trained digit classifier" in " ".join(done.stdout.split())
     assert "--labels-per-class INT" in done.stdout
     assert done.stdout.endswith("\n[]\n")
 
