@@ -41,8 +41,8 @@ class ThresholdCrossing(SpikingSystem):
         self, clock: Clock, state: Any, incoming: Any, key: PRNGKeyArray | None
     ) -> tuple[Any, Float[Array, "*shape"]]:
         above = self.output(state) > self.v_threshold
-        _, crossed = super().jump(clock, state, incoming, key)
-        return state._replace(above=above), jnp.where(state.above, 0.0, crossed)
+        moved, crossed = super().jump(clock, state, incoming, key)
+        return moved._replace(above=above), jnp.where(state.above, 0.0, crossed)
 
     @property
     def refractory(self) -> Float[Array, ""]:
