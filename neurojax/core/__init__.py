@@ -24,12 +24,19 @@ from ._drives import (
 from ._exact_linear import ExactLinear as ExactLinear
 from ._exponential_euler import ExponentialEuler as ExponentialEuler, phi1 as phi1
 from ._flow import Flow as Flow, as_term as as_term
+from ._native import native_if_small as native_if_small
 from ._recording import (
     Integral as Integral,
     Reduction as Reduction,
     SpikeCount as SpikeCount,
 )
-from ._rows import spread_rows as spread_rows, take_rows as take_rows
+from ._rows import (
+    for_each_row as for_each_row,
+    row as row,
+    spread_rows as spread_rows,
+    take_rows as take_rows,
+    with_row as with_row,
+)
 from ._scan import SOLVED as SOLVED
 from ._semi_implicit_euler import (
     SemiImplicitEuler as SemiImplicitEuler,

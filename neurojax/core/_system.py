@@ -12,7 +12,7 @@ import lineax as lx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from ._exponential_euler import ExponentialEuler
-from ._scan import decided
+from ._native import decided
 from ._spike import Surrogate, spiked
 
 if TYPE_CHECKING:  # to a type checker an AbstractVar would be a field that __init__ takes

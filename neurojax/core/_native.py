@@ -1,0 +1,156 @@
+"""Parts of a program as one native function each, on a CPU: `native`, and where that can be."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jaxlib.version
+from jax.custom_derivatives import SymbolicZero
+from jax.experimental.xla_metadata import set_xla_metadata
+from jax.extend.core import jaxprs_in_params
+from jaxtyping import Array, PyTree
+
+# XLA on a CPU makes one native function of a call that it takes for small. Of a loop in any other
+# it dispatches each operation of each step, a microsecond and a hand-over between threads each. It
+# can be told that a call is small: this halves the time of 1,000 Hodgkin-Huxley neurons, and the
+# processor's of 100,000. A native loop has one thread: on two cores it is as fast as two threads at
+# 4 MB of state, on more they win sooner. Loops of these operations are so compiled; matrix
+# products, scatters (and so gathers, whose gradient they are) and calls to the host cannot be.
+NATIVE_STATE_LIMIT = 2**23 // (os.cpu_count() or 1)
+NATIVE_OPERATIONS = """
+abs add add_any and bitcast_convert_type broadcast_in_dim ceil clamp concatenate
+convert_element_type copy cos div dynamic_slice dynamic_update_slice eq erf exp exp2 expm1 floor ge
+gt integer_pow iota is_finite le lgamma log log1p logistic lt max min mul name ne neg nonbatchable
+not optimization_barrier or pad population_count pow random_bits random_fold_in random_unwrap
+random_wrap reduce_and reduce_max reduce_min reduce_or reduce_sum rem reshape rev round rsqrt scan
+select_n shift_left shift_right_arithmetic shift_right_logical sign sin slice split spread_rows sqrt
+square squeeze stack stop_gradient sub take_rows tan tanh threefry2x32 transpose unstack while xor
+"""
+
+# In reverse, of large arrays, that is not so: a call within may be divided among threads, which is
+# no native code, and what all elements of an array share is summed over them.
+NESTED_REVERSE_LIMIT = 2**17
+# From 0.11 on, sums over as many elements are YNNPACK's.
+LIBRARY_SUMS = jaxlib.version.__version_info__ >= (0, 11)
+LIBRARY_SUM_SIZE = 4096
+
+
+def native(function: Callable[..., PyTree]) -> Callable[..., PyTree]:
+    """A function of arrays as one function of XLA's, where it is of `NATIVE_OPERATIONS`. It closes
+    over no array that is traced.
+
+    Barriers stand around it: of a large constant within it, of its results taken apart inside, or
+    of an argument that it does not use since a constant took its place, XLA makes wrong code or
+    none. `jax.jit` keeps it a part of a program where its gradient is taken outside one: as a whole
+    program it would not be marked itself, only what is within it.
+    """
+
+    def within(*arguments: PyTree) -> PyTree:
+        with set_xla_metadata(xla_cpu_small_call=None, inlineable=None):
+            return function(*arguments)
+
+    @jax.jit
+    def marked(*arguments: PyTree) -> PyTree:
+        barred = _barred(arguments)
+        with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
+            return _barred(jax.jit(within)(*barred))
+
+    return marked
+
+
+def native_if_small(function: Callable[..., PyTree], *arguments: PyTree) -> PyTree:
+    """What the function makes of its arguments, natively on a CPU if these are within the limit."""
+    if jax.default_backend() != "cpu" or bytes_of(arguments) > NATIVE_STATE_LIMIT:
+        return function(*arguments)
+    return native(function)(*arguments)
+
+
+def unless_differentiated(
+    native: Callable[..., PyTree], plain: Callable[..., PyTree]
+) -> Callable[..., PyTree]:
+    """`native`, with the derivative of `plain`."""
+
+    @jax.custom_jvp
+    def run(*arguments: PyTree) -> PyTree:
+        return native(*arguments)
+
+    def moved(primals: Any, tangents: Any) -> tuple[PyTree, PyTree]:
+        leaves, structure = jax.tree.flatten(primals)
+        directions = jax.tree.leaves(tangents, is_leaf=_is_zero)
+        fixed = [_is_zero(t) for t in directions]
+
+        def of(*moving: Array) -> PyTree:
+            rest = iter(moving)
+            arguments = [x if z else next(rest) for x, z in zip(leaves, fixed, strict=True)]
+            return plain(*structure.unflatten(arguments))
+
+        return jax.jvp(
+            of,
+            [x for x, z in zip(leaves, fixed, strict=True) if not z],
+            [t for t, z in zip(directions, fixed, strict=True) if not z],
+        )
+
+    run.defjvp(moved, symbolic_zeros=True)
+    return run
+
+
+def _is_zero(x: Any) -> bool:
+    return isinstance(x, SymbolicZero)
+
+
+def _barred(tree: PyTree) -> PyTree:
+    """Each leaf behind a barrier of its own: of several at one, all have a tangent if one has."""
+    return jax.tree.map(jax.lax.optimization_barrier, tree)
+
+
+def decided(predicate: Callable[[PyTree], Array], state: PyTree) -> Array:
+    """`predicate(state)`, stored on a CPU before anything uses it.
+
+    XLA would decide anew in each use; and where new values of two leaves each need the old ones of
+    both it would copy these in each step.
+    """
+    if jax.default_backend() != "cpu":
+        return predicate(state)
+
+    def unit(state: PyTree) -> tuple[Array, Array]:
+        with set_xla_metadata(inlineable=None, xla_cpu_small_call=None):
+            # A unit of one result could be taken for a loop that is divided among threads.
+            return predicate(state), jnp.array(True)
+
+    with set_xla_metadata(inlineable="false", xla_cpu_small_call=None):
+        held, true = jax.jit(unit)(state)
+    return held & true
+
+
+def is_native(jaxpr: Any) -> bool:
+    """Whether XLA makes native code of a program and of those within it."""
+    for equation in jaxpr.eqns:
+        name, within = equation.primitive.name, list(jaxprs_in_params(equation.params))
+        own = not within or name in ("scan", "while", "cond")
+        if own and name not in NATIVE_OPERATIONS.split():
+            return False
+        if name.startswith("reduce") and is_large(equation.invars[0].aval):
+            return False
+        if not all(is_native(each) for each in within):
+            return False
+    return True
+
+
+def has_loop(jaxpr: Any) -> bool:
+    """Whether a program has a loop within it."""
+    return any(
+        equation.primitive.name in ("scan", "while", "take_rows", "spread_rows")
+        or any(map(has_loop, jaxprs_in_params(equation.params)))
+        for equation in jaxpr.eqns
+    )
+
+
+def is_large(x: Any) -> bool:
+    """Whether XLA would leave a sum over x to a library, of which it makes no native code."""
+    return LIBRARY_SUMS and x.size >= LIBRARY_SUM_SIZE
+
+
+def bytes_of(tree: PyTree) -> int:
+    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(tree))
