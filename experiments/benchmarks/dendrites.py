@@ -55,10 +55,15 @@ def _cell() -> tuple[str, ...]:
 
 CELL = _cell()
 SETTINGS = {"Arbor": ("forks", "inside"), "NEURON": ("",), "Jaxley": ("integrate",)}
+OUR_SETTINGS = {"Arbor": ("exact", "coarse")}
+"""Beside Arbor, whose gates are approximate, ours may be so too."""
 
 
-def _ours(*options: str) -> tuple[Worker, ...]:
-    return (Worker("dendrites_neurojax.py", (*CELL, *options)),)
+def _ours(*options: str, settings: tuple[str, ...] = ()) -> tuple[Worker, ...]:
+    return tuple(
+        Worker("dendrites_neurojax.py", (*CELL, *options, "--setting", setting))
+        for setting in settings or ("exact",)
+    )
 
 
 def _theirs(peer: str, *options: str, settings: tuple[str, ...] = ()) -> tuple[Worker, ...]:
@@ -73,7 +78,7 @@ _ONE = [
     Case(
         name=f"cell-{per_branch}-per-branch-{peer.lower()}",
         peer=peer,
-        ours=_ours("--per-branch", str(per_branch)),
+        ours=_ours("--per-branch", str(per_branch), settings=OUR_SETTINGS.get(peer, ())),
         theirs=_theirs(peer, "--per-branch", str(per_branch)),
         target=target,
         agreement=(("times", TIMES[peer, per_branch]),),
@@ -81,14 +86,14 @@ _ONE = [
     for per_branch, (peer, target) in product(PER_BRANCH, PEERS.items())
 ]
 
-_GRADIENT = ("--ms", "20", "--setting", "gradient")
+_GRADIENT = ("--ms", "20")
 _MEMORY = (("temp_bytes", 10e6),)
 _GRADIENTS = [
     Case(
         name="gradient-own-forward",
         peer="its own forward",
-        ours=_ours(*_GRADIENT),
-        theirs=_ours(*_GRADIENT),
+        ours=_ours(*_GRADIENT, settings=("gradient",)),
+        theirs=_ours(*_GRADIENT, settings=("gradient",)),
         target=4.0,
         measures=("gradient", "forward"),
         limits=_MEMORY,
@@ -96,7 +101,7 @@ _GRADIENTS = [
     Case(
         name="gradient-jaxley",
         peer="Jaxley",
-        ours=_ours(*_GRADIENT),
+        ours=_ours(*_GRADIENT, settings=("gradient",)),
         theirs=_theirs("Jaxley", "--ms", "20", settings=("plain", "checkpoint")),
         target=0.35,
         measures=("gradient", "gradient"),

@@ -19,7 +19,7 @@ class SemiImplicitEuler(StepSolver):
     drive at the middle of the step; then the other leaves at the new v. Gates so live half a step
     later than v (staggered): this is NEURON's fixed step. First order, unconditionally stable for a
     passive tree. With `coarse_gates`, gates are taken by φ₁ of few operations, off by 7.4e-6 at the
-    most: 0.8 of the time of Hodgkin-Huxley gates in double precision.
+    most: a cell with squid channels then takes 0.86 of its time in double precision.
 
     Source: Hines 1984, Int. J. Biomed. Comput. 15, 69–76; Carnevale & Hines, The NEURON Book,
     ch. 4. The system gives its stiff part by `split(t, state, drive)`; its conductance must be a

@@ -82,7 +82,8 @@ class Cell(SpikingSystem):
     v_init: Array
     v_threshold: Array
     area: Array
-    weights: Array
+    coupling: Array
+    shares: Array
     sides: tuple[tuple[int, ...], ...] = eqx.field(static=True)
     shape: tuple[int, ...] = eqx.field(static=True)
     surrogate: Surrogate = eqx.field(static=True)
@@ -112,7 +113,9 @@ class Cell(SpikingSystem):
         self.R_a, self.C_m = as_parameter(R_a), as_parameter(C_m)
         self.v_init, self.v_threshold = as_parameter(v_init), as_parameter(v_threshold)
         self.area = as_parameter(compartments.area)
-        self.weights = as_parameter(compartments.weights)
+        resistance = compartments.weights.sum(axis=1)
+        self.coupling = as_parameter(100 / resistance)  # µS at 1 Ω·cm: 1 µm / 1 Ω·cm is 100 µS
+        self.shares = as_parameter(compartments.weights / resistance[:, None])
         self.sides = tuple(tuple(side) for side in compartments.sides.T.tolist())
         self.shape, self.surrogate = shape, surrogate
         positive("Cell", R_a=self.R_a, C_m=self.C_m)
@@ -260,14 +263,12 @@ class Cell(SpikingSystem):
 
     def axial(self) -> Float[Array, "edge *shape"]:
         """Conductances (µS) of the tree's edges."""
+        if not self.R_a.ndim:
+            return self.coupling * (1 / self.R_a)
         if not len(self.tree.ends):
-            return jnp.zeros((0,), self.weights.dtype)
-        R_a = (self.R_a, self.R_a)
-        if self.R_a.ndim:
-            R_a = [take_rows(self.R_a, side) for side in self.sides]
-        near, far = self.weights.T
-        resistance = 0.01 * (near * R_a[0] + far * R_a[1])  # MΩ: Ω·cm over µm is 10⁴ Ω
-        return 1 / resistance
+            return self.coupling
+        near, far = (take_rows(self.R_a, side) for side in self.sides)
+        return self.coupling / (self.shares[:, 0] * near + self.shares[:, 1] * far)
 
     def _capacitance(self) -> Float[Array, "compartment *shape"]:
         """In nF."""
