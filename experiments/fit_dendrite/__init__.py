@@ -4,12 +4,15 @@ A branched cell is given a conductance of sodium, potassium and leak in each com
 somatic voltage under noisy currents is the target. Both searches start from a cell whose channels
 are spread evenly and minimise the same loss; what they found is judged on currents that neither
 saw, and conductance by conductance beside the truth, near the soma and far away.
+
+Where there is a recording, a simple branched cell is fitted to it by both as well, with sweeps held
+out as in fit-neuron.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +28,16 @@ SIMULATIONS_A_GRADIENT = 4
 CA1 = "ca1"
 RANDOM = "random"
 FILE = "morphologies/morph_ca1_n120.swc"
+
+
+NONE = "none"
+
+
+def default_recording() -> str:
+    """The file in $NEUROJAX_DATA, or where there is none, no recording."""
+    folder = os.environ.get("NEUROJAX_DATA")
+    path = Path(folder or "") / "recordings" / "ic_steps.npz"
+    return str(path.absolute()) if folder and path.is_file() else NONE
 
 
 @dataclass(frozen=True)
@@ -52,8 +65,15 @@ class Config:
     coupling: float = 100.0
     """The resistance (MΩ) through which the target's voltage pulls at the fitted cell's soma."""
 
+    recording: str = field(default_factory=default_recording)
+    """An .abf, .nwb or .npz file, to which a branched cell is fitted too, or "none". By default
+    $NEUROJAX_DATA/recordings/ic_steps.npz where that is there."""
+    recorded_steps: int = 160
+    """Gradient steps of that fit, a quarter of them under each of four pulls."""
+
     def __post_init__(self):
         at_least(self, 1, "tips", "seeds", "steps", "currents")
+        at_least(self, 4, "recorded_steps")
         at_least(self, 0, "seed")
         at_least(self, 20, "duration")
         positive(self, "learning_rate", "dt", "coupling")
@@ -64,10 +84,18 @@ class Config:
                 f"--morphology {CA1}: NEUROJAX_DATA must name a folder with {FILE}"
             )
 
+        if self.recording != NONE and not Path(self.recording).is_file():
+            raise ExperimentError(f"--recording: there is no file {self.recording}")
+
     @property
     def simulations(self) -> int:
         """What a fit by gradients counts as."""
         return SIMULATIONS_A_GRADIENT * self.steps
+
+    @property
+    def recorded_simulations(self) -> int:
+        """The same, of the fit to the recording: four stages of as many steps."""
+        return SIMULATIONS_A_GRADIENT * 4 * (self.recorded_steps // 4)
 
 
 def ca1_path() -> Path:
@@ -76,10 +104,11 @@ def ca1_path() -> Path:
 
 def run(config: Config, run: Run) -> dict[str, Any]:
     """Fit each seed's cell by both methods; score on currents that were not used."""
-    from experiments.fit_dendrite import figures
+    from experiments.fit_dendrite import figures, recorded
     from experiments.fit_dendrite.problem import problem_of
 
-    run.expect(config.seeds * config.steps)
+    trace = None if config.recording == NONE else recorded.read_trace(config.recording)
+    run.expect(config.seeds * config.steps + (0 if trace is None else config.recorded_steps))
     problems = [problem_of(config, config.seed + n) for n in range(config.seeds)]
     fits = {
         method: [
@@ -95,6 +124,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
         run, problems[0], {method: each[0] for method, each in fits.items()}, fits, config.dt
     )
     tabulate(config, run, summary)
+    summary["recording"] = NONE if trace is None else recorded.fit_recording(config, run, trace)
     return summary
 
 

@@ -8,7 +8,11 @@ import numpy as np
 
 from experiments.fit_dendrite import METHODS, SIMULATIONS_A_GRADIENT
 from experiments.fit_dendrite.problem import Problem
+from experiments.fit_dendrite.recorded import free_run
+from experiments.fit_dendrite.recorded_fit import Loss
 from experiments.fit_dendrite.scores import CHANNELS, new_voltage
+from experiments.fit_neuron.scores import best_seed
+from experiments.fit_neuron.traces import Trace
 from experiments.runner import Run, figures
 
 COLORS = {"gradients": figures.LAYERS[0], "cma": figures.LAYERS[1]}
@@ -65,3 +69,27 @@ def draw_traces(axis: Any, problem: Problem, first: dict[str, Any], dt: float) -
         axis.plot(time, found[-1], style, color=COLORS[method], linewidth=1, label=name)
     axis.set(xlabel="ms, a new current", ylabel="soma (mV)", ylim=(None, 75))
     axis.legend(frameon=False, ncols=3, loc="upper center", fontsize="small")
+
+
+def draw_recorded(run: Run, trace: Trace, loss: Loss, fits: dict[str, Any]) -> None:
+    """The loss on the way, and of each method the seed that did best on validation beside the
+    recording, on the held-out sweep in the middle."""
+    sweep = trace.sweeps("held out")[len(trace.sweeps("held out")) // 2]
+    title = "a branched cell fitted to a recording"
+    figure, (losses, *axes) = figures.panels(3, title, width=4.8)
+    time = np.arange(trace.length) * trace.dt
+    for axis, (method, name) in zip(axes, METHODS.items(), strict=True):
+        for fit in fits[method]:
+            losses.plot(fit["simulations"], fit["curve"], color=COLORS[method], linewidth=0.8)
+        losses.plot([], color=COLORS[method], label=name)
+        seed = fits[method][best_seed(trace, [fit["sweeps"] for fit in fits[method]])]
+        voltage = free_run(trace, loss, [seed["unit"]])[0][trace.of(sweep)]
+        gamma = seed["sweeps"]["coincidence"][sweep]
+        axis.plot(time, trace.voltage[trace.of(sweep)], color=TRUTH, linewidth=1, label="recorded")
+        axis.plot(time, voltage, color=COLORS[method], linewidth=0.7, label=name)
+        axis.set(xlabel=f"ms, sweep {sweep}, held out: Γ {gamma:.2f}", ylabel="soma (mV)")
+        axis.set(ylim=(None, 75))
+        axis.legend(frameon=False, ncols=2, loc="upper center", fontsize="small")
+    losses.set(yscale="log", xlabel="simulations", ylabel="loss of the last stage")
+    losses.legend(frameon=False)
+    run.figure("recorded", figure)

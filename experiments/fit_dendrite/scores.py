@@ -56,9 +56,10 @@ def mean_coincidence(recorded: np.ndarray, simulated: np.ndarray, dt: float) -> 
     return float(np.mean(gammas)) if gammas else 0.0
 
 
-def crossings(voltage: np.ndarray, dt: float) -> np.ndarray:
-    """When (ms) it has risen through 0 mV."""
-    return (np.flatnonzero((voltage[1:] > 0) & (voltage[:-1] <= 0)) + 1) * dt
+def crossings(voltage: np.ndarray, dt: float, threshold: float = 0.0) -> np.ndarray:
+    """When (ms) it has risen through the threshold (mV)."""
+    above = voltage > threshold
+    return (np.flatnonzero(above[1:] & ~above[:-1]) + 1) * dt
 
 
 def thirds(problem: Problem) -> dict[str, np.ndarray]:

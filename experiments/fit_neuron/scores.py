@@ -49,7 +49,7 @@ def one_seed(
         here = trace.of(sweep)
         measured["count error"].append(spike_count_error([recorded], [simulated]))
         measured["coincidence"].append(
-            coincidence_factor(recorded, simulated, duration=trace.duration, window=window)
+            coincidence(recorded, simulated, duration=trace.duration, window=window)
         )
         measured["voltage error"].append(
             subthreshold_rmse(
@@ -61,6 +61,15 @@ def one_seed(
             )
         )
     return measured | {"spikes": spikes, "voltage": voltage[:: max(1, round(0.5 / trace.dt))]}
+
+
+def coincidence(
+    recorded: np.ndarray, simulated: np.ndarray, *, duration: float, window: float
+) -> float:
+    """Γ; 0 where the model spikes so often that any spike has one of its own within the window."""
+    if 2 * window * len(simulated) >= duration:
+        return 0.0
+    return coincidence_factor(recorded, simulated, duration=duration, window=window)
 
 
 def mean_over(trace: Trace, sweeps: list[dict[str, Any]], role: str, measure: str) -> list[float]:
