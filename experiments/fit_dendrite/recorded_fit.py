@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from experiments.fit_dendrite import Config
 
 # The resistance (MΩ) through which the recorded voltage pulls at the soma, stage by stage: at first
-# it holds even spikes, at last it is seven times the resistance of the cell, which all but runs
-# by itself.
-RESISTANCES = (30.0, 100.0, 1000.0, 10_000.0)
+# it holds even spikes, at last it is twice the resistance of the cell, which all but runs by
+# itself.
+RESISTANCES = (30.0, 100.0, 300.0, 3000.0)
 LAST = RESISTANCES[-1]
 AMISS = 0.002  # nA: by so little can a current be wrong before it matters
 MEMBRANE = 0.0005  # µS, about the cell's own conductance
-BOX, UP, LONG = 100.0, 5.0, 0.01  # ms, mV, and the share of a box that is long: 1 ms
+BOX, UP, FEW = 100.0, 3.0, 0.5  # ms, mV, spikes
 BOX_WEIGHT = 0.3
 HISTORY = 1.0  # ms, time step of what went before a sweep
 DRAWS = 24  # of which a seed's start is the best
-LEARNING_RATE = 0.1  # Adam's at the start of each stage, of logits
+LEARNING_RATES = 0.1, 0.05  # Adam's at the start of each stage, of logits: strong, weak pulls
 FIRST_STEP = 0.2  # CMA-ES's first standard deviation, of a parameter's range
 
 
@@ -49,8 +49,8 @@ class Sweeps(NamedTuple):
     voltage: Any
     """[sweep, step], mV."""
     before: Any
-    """[sample], mV, about every `HISTORY` ms from the first sweep on; what is not for training is stood
-    in for by the training sweep before it."""
+    """[sample], mV, about every `HISTORY` ms from the first sweep on; what is not for training is
+    stood in for by the training sweep before it."""
     start: Any
     """[sweep]: the sample of `before` that it begins with."""
 
@@ -81,8 +81,8 @@ class Loss(eqx.Module):
     """What a cell's somatic voltage is off by in training sweeps, under a pull to the recorded one.
 
     Of each sample the robust `(1 + (e/s)²)^¼ − 1`, with s what a current of `AMISS` makes of the
-    voltage under that pull; and the same way, by the square root, of how long the voltage is up in
-    each `BOX`: a spike that is missing or too many costs more than one that comes late.
+    voltage under that pull; and of the number of spikes in each `BOX` its difference, for by the
+    voltage alone a spike that is missing costs less than one that comes late.
     """
 
     ranges: dict[str, Range] = eqx.field(static=True)
@@ -123,15 +123,16 @@ class Loss(eqx.Module):
             state=begin(cell, gates),
         )["v[soma]"]
         error = (found - voltage) * (pull + MEMBRANE) / AMISS
-        late = (self.up(found) - self.up(voltage)) / LONG
+        count = (self.spikes(found) - self.spikes(voltage)) / FEW
         robust = jnp.sqrt(jnp.sqrt(1 + error**2)) - 1
-        return robust.mean() + BOX_WEIGHT * (jnp.sqrt(1 + late**2) - 1).mean()
+        return robust.mean() + BOX_WEIGHT * (jnp.sqrt(1 + count**2) - 1).mean()
 
-    def up(self, voltage: Float[Array, " step"]) -> Float[Array, " box"]:
-        """The share of each box that it is above `V_PEAK`."""
-        size = min(round(BOX / self.dt), len(voltage))
-        whole = voltage[: len(voltage) // size * size].reshape(-1, size)
-        return jax.nn.sigmoid((whole - V_PEAK) / UP).mean(axis=1)
+    def spikes(self, voltage: Float[Array, " step"]) -> Float[Array, " box"]:
+        """Of each box, all rises through `V_PEAK`, where a part of one counts as a part."""
+        size = min(round(BOX / self.dt), len(voltage) - 1)
+        above = jax.nn.sigmoid((voltage - V_PEAK) / UP)
+        rises = jax.nn.relu(jnp.diff(above))
+        return rises[: len(rises) // size * size].reshape(-1, size).sum(axis=1)
 
 
 def begin(cell: Cell, gates: Float[Array, " gate"]) -> CellState:
@@ -175,12 +176,15 @@ def by_gradients(
     with the simulations until then.
     """
     steps = config.recorded_steps // len(RESISTANCES)
-    schedule = optax.cosine_decay_schedule(LEARNING_RATE, steps, alpha=0.1)
-    optimizer = optax.adam(schedule, b2=0.95)
+    fast, slow = (
+        optax.adam(optax.cosine_decay_schedule(rate, steps, alpha=0.1), b2=0.95)
+        for rate in LEARNING_RATES
+    )
+    optimizers = fast, fast, slow, slow
     slope = partial(gradient, loss)  # one for all stages, so that it is compiled once
     logit = jnp.asarray(np.log(start / (1 - start)), jnp.float32)
     curve = [losses(loss, start, data, LAST)]
-    for resistance in RESISTANCES:
+    for resistance, optimizer in zip(RESISTANCES, optimizers, strict=True):
         stage = f"recorded/{resistance:g}-MOhm"
         trainer = partial(
             learning.fit,
@@ -203,7 +207,7 @@ def by_gradients(
 
 def gradient(loss: Loss, logit: Any, batch: Any, key: Any) -> Any:
     """Of each seed's loss by its own parameters, [seed, parameter]. Each sweep's is at most 1 long
-    before the mean is taken: where one spike more or less decides, it is very long, and says little.
+    before the mean is taken: where one spike more or less decides, it is long and says little.
     """
     data, resistance = jax.tree.map(lambda x: x[0], batch)
     count = len(data.current)
