@@ -1,7 +1,5 @@
 """A simple branched cell for a recording, and the range of each of its parameters."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, ClassVar
 
@@ -19,7 +17,6 @@ from neurojax.channels import (
     Leak,
     Rates,
     ohmic,
-    opening_and_closing,
     stacked,
     traub_miles_gates,
 )
@@ -100,7 +97,7 @@ class Slow(Channel):
 
     def rates(self, v: Float[Array, "*shape"], ions: Ions) -> Rates:
         steady = jax.nn.sigmoid((v - self.v_half) / SLOPE_SLOW)
-        return stacked([opening_and_closing(steady, self.tau)])
+        return stacked([(steady / self.tau, (1 - steady) / self.tau)])
 
     def currents(
         self, v: Float[Array, "*shape"], gates: Float[Array, "1 *shape"], ions: Ions

@@ -136,7 +136,8 @@ class Loss(eqx.Module):
 
 
 def begin(cell: Cell, gates: Float[Array, " gate"]) -> CellState:
-    """At the cell's v_init, all gates in equilibrium but the slow ones, which are given."""
+    """At the cell's v_init, all gates in equilibrium but the slow ones, which are given: those that
+    the soma's voltage has left, which dendrites have as well, for theirs was not recorded."""
     state = cell.initial_state()
     slow = {
         name: jnp.broadcast_to(gate, state.gates[name].shape)
