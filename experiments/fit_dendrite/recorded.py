@@ -133,7 +133,7 @@ def summarise(
 
 
 def parameters_of(loss: Loss, fit: dict[str, Any]) -> dict[str, Any]:
-    return parameters(loss.ranges, np.asarray(fit["unit"], np.float32))
+    return parameters(loss.ranges, jnp.asarray(fit["unit"], jnp.float32))
 
 
 def tabulate(config: Config, run: Run, trace: Trace, summary: dict[str, Any]) -> None:
