@@ -27,17 +27,18 @@ if TYPE_CHECKING:
     from experiments.fit_dendrite import Config
 
 # The resistance (MΩ) through which the recorded voltage pulls at the soma, stage by stage: at first
-# it holds even spikes, at last it is twice the resistance of the cell, which all but runs by
-# itself.
-RESISTANCES = (30.0, 100.0, 300.0, 3000.0)
+# it holds even spikes, at last it is near the resistance of the cell. Weaker still, gradients
+# grow so long that the loss no longer falls along them.
+RESISTANCES = (30.0, 100.0, 300.0, 1000.0)
 LAST = RESISTANCES[-1]
 AMISS = 0.002  # nA: by so little can a current be wrong before it matters
 MEMBRANE = 0.0005  # µS, about the cell's own conductance
 BOX, UP, FEW = 100.0, 5.0, 0.5  # ms, mV, spikes
 BOX_WEIGHT = 0.3
 HISTORY = 1.0  # ms, time step of what went before a sweep
-DRAWS = 24  # of which a seed's start is the best
-LEARNING_RATES = 0.1, 0.05  # Adam's at the start of each stage, of logits: strong, weak pulls
+BATCH = 13  # points side by side: CMA-ES's default population for so many parameters
+DRAWS = 2 * BATCH  # of which a seed's start is the best
+LEARNING_RATE = 0.07  # Adam's at the start of each stage, of logits
 FIRST_STEP = 0.2  # CMA-ES's first standard deviation, of a parameter's range
 
 
@@ -159,8 +160,10 @@ def starts(config: Config, loss: Loss, data: Sweeps) -> Float[np.ndarray, "seed 
 
 def losses(loss: Loss, units: Any, data: Sweeps, resistance: float) -> np.ndarray:
     """Of each point of [point, parameter], the mean over sweeps; inf where it is not finite."""
-    values = _losses(loss, jnp.asarray(units, jnp.float32), data, jnp.float32(resistance))
-    return np.nan_to_num(np.asarray(values, np.float64), nan=np.inf)
+    count = len(units)
+    filled = np.resize(np.asarray(units, np.float32), (-(-count // BATCH), BATCH, len(loss.ranges)))
+    values = [_losses(loss, jnp.asarray(x), data, jnp.float32(resistance)) for x in filled]
+    return np.nan_to_num(np.concatenate(values)[:count].astype(np.float64), nan=np.inf)
 
 
 @eqx.filter_jit
@@ -177,15 +180,12 @@ def by_gradients(
     with the simulations until then.
     """
     steps = config.recorded_steps // len(RESISTANCES)
-    fast, slow = (
-        optax.adam(optax.cosine_decay_schedule(rate, steps, alpha=0.1), b2=0.95)
-        for rate in LEARNING_RATES
-    )
-    optimizers = fast, fast, slow, slow
+    schedule = optax.cosine_decay_schedule(LEARNING_RATE, steps, alpha=0.1)
+    optimizer = optax.adam(schedule, b2=0.95)
     slope = partial(gradient, loss)  # one for all stages, so that it is compiled once
     logit = jnp.asarray(np.log(start / (1 - start)), jnp.float32)
     curve = [losses(loss, start, data, LAST)]
-    for resistance, optimizer in zip(RESISTANCES, optimizers, strict=True):
+    for resistance in RESISTANCES:
         stage = f"recorded/{resistance:g}-MOhm"
         trainer = partial(
             learning.fit,
@@ -244,12 +244,17 @@ def by_cma(
 def one_cma(
     config: Config, loss: Loss, data: Sweeps, start: np.ndarray, seed: int
 ) -> dict[str, Any]:
-    options = {"bounds": [0, 1], "seed": seed + 1, "verbose": -9}  # its seed 0 is the clock's
+    options = {
+        "bounds": [0, 1],
+        "popsize": BATCH,
+        "seed": seed + 1,
+        "verbose": -9,
+    }  # its seed 0 is the clock's
     search = cma.CMAEvolutionStrategy(start.astype(float), FIRST_STEP, options)
     at, curve = [], []
-    for n in range(max(1, config.recorded_simulations // search.popsize)):
+    for n in range(max(1, config.recorded_simulations // BATCH)):
         points = search.ask()
         search.tell(points, losses(loss, np.array(points), data, LAST).tolist())
-        at.append((n + 1) * search.popsize)
+        at.append((n + 1) * BATCH)
         curve.append(float(search.result.fbest))
     return {"unit": np.asarray(search.result.xbest), "simulations": at, "curve": curve}

@@ -7,15 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.fit_dendrite import Config
+from experiments.fit_dendrite import NONE, Config
 from experiments.fit_dendrite.problem import Problem, problem_of, soma_voltage, with_conductances
 from experiments.fit_dendrite.scores import knowable, scores, thirds
 from experiments.fit_dendrite.search import loss_of
 from experiments.runner.command import find, main
 
 SMALL = ["fit-dendrite", "--tips", "6", "--seeds", "1", "--steps", "60", "--currents", "2"]
-SMALL += ["--duration", "30"]
-CONFIG = Config(tips=6, seeds=1, steps=60, currents=2, duration=30.0)
+SMALL += ["--duration", "30", "--recording", "none"]
+CONFIG = Config(tips=6, seeds=1, steps=60, currents=2, duration=30.0, recording=NONE)
 
 
 @pytest.fixture(scope="module")
