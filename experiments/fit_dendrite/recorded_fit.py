@@ -26,11 +26,19 @@ from neurojax.dendrites import Cell, CellState
 if TYPE_CHECKING:
     from experiments.fit_dendrite import Config
 
-# The resistance (MΩ) through which the recorded voltage pulls at the soma, stage by stage: at first
-# it holds even spikes, at last it is near the resistance of the cell. Weaker still, gradients
-# grow so long that the loss no longer falls along them.
-RESISTANCES = (30.0, 100.0, 300.0, 1000.0)
-LAST = RESISTANCES[-1]
+
+class Stage(NamedTuple):
+    """The resistance (MΩ) through which the recorded voltage pulls at the soma, and Adam's steps
+    beside those of the first stage."""
+
+    resistance: float
+    pace: float
+
+
+# At first the pull holds even spikes; at last it is weaker than the cell's own leak.
+STAGES = (Stage(30.0, 1.0), Stage(100.0, 1.0), Stage(1000.0, 0.3), Stage(3000.0, 0.3))
+FIRST, LAST = STAGES[0].resistance, STAGES[-1].resistance
+LEARNING_RATE = 0.1  # Adam's at the start of each stage, of logits
 AMISS = 0.002  # nA: by so little can a current be wrong before it matters
 MEMBRANE = 0.0005  # µS, about the cell's own conductance
 BOX, UP, FEW = 100.0, 5.0, 0.5  # ms, mV, spikes
@@ -38,7 +46,6 @@ BOX_WEIGHT = 0.3
 HISTORY = 1.0  # ms, time step of what went before a sweep
 BATCH = 13  # points side by side: CMA-ES's default population for so many parameters
 DRAWS = 2 * BATCH  # of which a seed's start is the best
-LEARNING_RATE = 0.07  # Adam's at the start of each stage, of logits
 FIRST_STEP = 0.2  # CMA-ES's first standard deviation, of a parameter's range
 
 
@@ -154,7 +161,7 @@ def starts(config: Config, loss: Loss, data: Sweeps) -> Float[np.ndarray, "seed 
     for seed in range(config.seed, config.seed + config.seeds):
         shape = (DRAWS, len(loss.ranges))
         draws = generator(seed, "recorded start").uniform(0.25, 0.75, shape).astype(np.float32)
-        found.append(draws[np.argmin(losses(loss, draws, data, RESISTANCES[0]))])
+        found.append(draws[np.argmin(losses(loss, draws, data, FIRST))])
     return np.stack(found)
 
 
@@ -179,25 +186,24 @@ def by_gradients(
     Returns of each its place in the ranges, and the last stage's loss at the end of each stage,
     with the simulations until then.
     """
-    steps = config.recorded_steps // len(RESISTANCES)
+    steps = config.recorded_steps // len(STAGES)
     schedule = optax.cosine_decay_schedule(LEARNING_RATE, steps, alpha=0.1)
     optimizer = optax.adam(schedule, b2=0.95)
     slope = partial(gradient, loss)  # one for all stages, so that it is compiled once
     logit = jnp.asarray(np.log(start / (1 - start)), jnp.float32)
     curve = [losses(loss, start, data, LAST)]
-    for resistance in RESISTANCES:
-        stage = f"recorded/{resistance:g}-MOhm"
+    for stage in STAGES:
         trainer = partial(
             learning.fit,
-            logit,
-            jax.tree.map(lambda x: jnp.asarray(x)[None], (data, np.float32(resistance))),
+            logit / stage.pace,
+            jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x))[None], (data, stage)),
             slope,
             optimizer=optimizer,
             epochs=steps,
             batch_size=1,
             key=key(config.seed, "unused"),
         )
-        logit = run.fit(stage, trainer).model
+        logit = stage.pace * run.fit(f"recorded/{stage.resistance:g}-MOhm", trainer).model
         curve.append(losses(loss, jax.nn.sigmoid(logit), data, LAST))
     at = [SIMULATIONS_A_GRADIENT * steps * n for n in range(len(curve))]
     return [
@@ -206,11 +212,11 @@ def by_gradients(
     ]
 
 
-def gradient(loss: Loss, logit: Any, batch: Any, key: Any) -> Any:
-    """Of each seed's loss by its own parameters, [seed, parameter]. Each sweep's is at most 1 long
-    before the mean is taken: where one spike more or less decides, it is long and says little.
-    """
-    data, resistance = jax.tree.map(lambda x: x[0], batch)
+def gradient(loss: Loss, place: Any, batch: Any, key: Any) -> Any:
+    """Of each seed's loss by its own parameters, [seed, parameter], logits over the stage's pace.
+    Each sweep's, by logits, is at most 1 long before the mean is taken: where one spike more or
+    less decides, it is long and says little."""
+    data, stage = jax.tree.map(lambda x: x[0], batch)
     count = len(data.current)
 
     def of(logit: Array, sweep: Array) -> Array:
@@ -219,14 +225,14 @@ def gradient(loss: Loss, logit: Any, batch: Any, key: Any) -> Any:
             voltage=data.voltage[sweep][None],
             start=data.start[sweep][None],
         )
-        return loss(jax.nn.sigmoid(logit), own, resistance)[0]
+        return loss(jax.nn.sigmoid(logit), own, stage.resistance)[0]
 
     by_sweep = jax.vmap(jax.value_and_grad(of), in_axes=(None, 0))
-    each, slope = jax.vmap(by_sweep, in_axes=(0, None))(logit, jnp.arange(count))
+    each, slope = jax.vmap(by_sweep, in_axes=(0, None))(stage.pace * place, jnp.arange(count))
     length = jnp.sqrt((slope**2).sum(axis=-1, keepdims=True))
     usable = jnp.isfinite(length)
     slope = jnp.where(usable, slope, 0) / jnp.maximum(jnp.where(usable, length, 1), 1)
-    return slope.mean(axis=1), {"loss": each.mean()}
+    return stage.pace * slope.mean(axis=1), {"loss": each.mean()}
 
 
 def by_cma(
