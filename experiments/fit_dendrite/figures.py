@@ -90,6 +90,6 @@ def draw_recorded(run: Run, trace: Trace, loss: Loss, fits: dict[str, Any]) -> N
         axis.set(xlabel=f"ms, sweep {sweep}, held out: Γ {gamma:.2f}", ylabel="soma (mV)")
         axis.set(ylim=(None, 75))
         axis.legend(frameon=False, ncols=2, loc="upper center", fontsize="small")
-    losses.set(yscale="log", xlabel="simulations", ylabel="loss of the last stage")
+    losses.set(xlabel="simulations", ylabel="loss of the last stage")
     losses.legend(frameon=False)
     run.figure("recorded", figure)
