@@ -43,7 +43,7 @@ AMISS = 0.002  # nA: by so little can a current be wrong before it matters
 MEMBRANE = 0.0005  # µS, about the cell's own conductance
 BOX, UP, FEW = 100.0, 5.0, 0.5  # ms, mV, spikes
 BOX_WEIGHT = 0.3
-HISTORY = 1.0  # ms, time step of what went before a sweep
+HISTORY = 1.0  # ms, over which rates are averaged in what went before a sweep
 BATCH = 13  # points side by side: CMA-ES's default population for so many parameters
 DRAWS = 2 * BATCH  # of which a seed's start is the best
 FIRST_STEP = 0.2  # CMA-ES's first standard deviation, of a parameter's range
@@ -57,31 +57,32 @@ class Sweeps(NamedTuple):
     voltage: Any
     """[sweep, step], mV."""
     before: Any
-    """[sample], mV, about every `HISTORY` ms from the first sweep on; what is not for training is
-    stood in for by the training sweep before it."""
+    """[part, step], mV, in parts of about `HISTORY` ms from the first sweep on; what is not for
+    training is stood in for by the training sweep before it."""
     start: Any
-    """[sweep]: the sample of `before` that it begins with."""
+    """[sweep]: the part of `before` that it begins with."""
 
 
 def sweeps_of(trace: Trace) -> Sweeps:
     training = trace.sweeps("train")
-    every = samples_apart(trace.dt)
-    samples = len(range(0, trace.length, every))
+    steps = part_of(trace.dt)
+    parts = -(-trace.length // steps)
     known = [max(k for k in training if k <= sweep) for sweep in range(len(trace.starts))]
 
     def of(signal: np.ndarray, sweeps: list[int]) -> np.ndarray:
         return np.stack([signal[trace.of(k)] for k in sweeps]).astype(np.float32)
 
+    filling = ((0, 0), (0, parts * steps - trace.length))
     return Sweeps(
         current=of(trace.current, training),
         voltage=of(trace.voltage, training),
-        before=of(trace.voltage, known)[:, ::every].ravel(),
-        start=np.array(training) * samples,
+        before=np.pad(of(trace.voltage, known), filling, "edge").reshape(-1, steps),
+        start=np.array(training) * parts,
     )
 
 
-def samples_apart(dt: float) -> int:
-    """Steps between two samples of what went before."""
+def part_of(dt: float) -> int:
+    """Steps over which rates are averaged."""
     return max(1, round(HISTORY / dt))
 
 
@@ -106,9 +107,11 @@ class Loss(eqx.Module):
         """Where the recorded voltage has left the slow gates when each sweep begins."""
         channels = cell_of(parameters(self.ranges, unit), 0.0).channels
         rates = [channels[name].mechanism.rates(data.before, {}) for name in SLOW]
-        opening, closing = (jnp.concatenate(each).T for each in zip(*rates, strict=True))
+        opening, closing = (
+            jnp.concatenate(each).mean(axis=-1).T for each in zip(*rates, strict=True)
+        )
         steady = opening / (opening + closing)
-        keep = jnp.exp(-samples_apart(self.dt) * self.dt * (opening + closing))
+        keep = jnp.exp(-part_of(self.dt) * self.dt * (opening + closing))
 
         def step(gate: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
             steady, keep = now

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import neurojax as nj
+from experiments.fit_dendrite import NONE, default_recording
 from experiments.fit_dendrite.recorded import free_run, read_trace, scores
 from experiments.fit_dendrite.recorded_cell import cell_of, ranges_for
-from experiments.fit_dendrite.recorded_fit import RESISTANCES, Loss, losses, sweeps_of
+from experiments.fit_dendrite.recorded_fit import FIRST, Loss, losses, sweeps_of
 from experiments.fit_neuron.traces import Trace
 from experiments.runner.command import main
 
@@ -73,7 +74,7 @@ def test_the_loss_knows_the_truth(trace: Trace, truth: np.ndarray):
     loss, data = Loss(ranges_for(trace), trace.dt), sweeps_of(trace)
     beside = np.stack([truth + shift * np.eye(len(truth))[k] for k in (2, 4, 10) for shift in
                        (-0.1, 0.1)])  # fmt: skip
-    at_truth, *others = losses(loss, np.vstack([truth, beside]), data, RESISTANCES[0])
+    at_truth, *others = losses(loss, np.vstack([truth, beside]), data, FIRST)
     assert at_truth < 0.1 * min(others)
 
 
@@ -88,18 +89,77 @@ def test_only_training_sweeps_are_seen(trace: Trace):
     assert len(sweeps_of(trace).current) == len(trace.sweeps("train")) == SWEEPS - 2
 
 
-def test_the_command_fits_a_recording(file: Path, tmp_path: Path):
-    small = ["--tips", "3", "--seeds", "1", "--steps", "2", "--currents", "1", "--duration", "20"]
-    options = ["--recording", str(file), "--recorded-steps", "8", "--out", str(tmp_path / "run")]
-    assert main(["fit-dendrite", *small, *options]) == 0
-    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
-    recorded = summary["recording"]
-    assert recorded["file"] == "own.npz" and recorded["simulations a fit"] == 32
+def test_slow_gates_are_those_the_voltage_leaves(trace: Trace, truth: np.ndarray):
+    """Beside the gates' equation, step by step over sweep 0. Rates are averaged over 1 ms, of which
+    the medium gate forgets 5 %."""
+    loss = Loss(ranges_for(trace), trace.dt)
+    gates = np.asarray(loss.gates(jnp.asarray(truth, jnp.float32), sweeps_of(trace)))
+    steady = 1 / (1 + np.exp((TRUTH["v_half"] - trace.voltage[trace.of(0)]) / 4))
+    for k, name in enumerate(("medium", "slow")):
+        gate, keep = steady[0], np.exp(-trace.dt / TRUTH[f"tau_{name}"])
+        for now in steady:
+            gate = now + (gate - now) * keep
+        assert gates[1, k] == pytest.approx(gate, rel=0.05)
+
+
+SMALL = ["fit-dendrite", "--tips", "3", "--seeds", "1", "--steps", "2", "--currents", "1"]
+SMALL += ["--duration", "20", "--recorded-steps", "16"]
+
+
+@pytest.fixture(scope="module")
+def whole(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    assert main([*SMALL, "--recording", str(file), "--out", str(folder)]) == 0
+    return folder
+
+
+def test_the_command_fits_a_recording(whole: Path):
+    recorded = json.loads((whole / "summary.json").read_text())["recording"]
+    assert recorded["file"] == "own.npz" and recorded["simulations a fit"] == 64
     assert recorded["sweeps"] == {"train": [0, 1, 3], "validation": [4], "held out": [2]}
     assert set(recorded["fits"]) == {"gradients", "cma"}
-    assert (tmp_path / "run" / "figures" / "recorded.png").is_file()
+    assert (whole / "figures" / "recorded.png").is_file()
+    metrics = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
+    first = [each["train/loss"] for each in metrics if each["fit"] == "recorded/30-MOhm"]
+    assert len(first) == 4 and first[-1] < first[0]
+    ends = {m: json.loads((whole / f"checkpoints/recorded/{m}.json").read_text())[0]
+            for m in recorded["fits"]}  # fmt: skip
+    assert ends["cma"]["curve"][-1] <= ends["cma"]["curve"][0]
+    assert ends["cma"]["simulations"][-1] <= ends["gradients"]["simulations"][-1] == 64
 
 
-def test_a_recording_that_is_not_there_is_named(capsys: pytest.CaptureFixture):
-    assert main(["fit-dendrite", "--recording", "no/such.npz"]) == 2
+def test_resumed_it_ends_the_same(whole: Path, file: Path, capsys: pytest.CaptureFixture):
+    before = (whole / "summary.json").read_bytes()
+    (whole / "summary.json").unlink()
+    assert main([*SMALL, "--recording", str(file), "--out", str(whole), "--resume"]) == 0
+    assert (whole / "summary.json").read_bytes() == before
+    assert "coincidence Γ, ±4 ms, held out sweeps" in capsys.readouterr().out
+
+
+def test_without_a_recording(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.delenv("NEUROJAX_DATA", raising=False)
+    assert default_recording() == NONE
+    assert main([*SMALL, "--out", str(tmp_path / "run")]) == 0
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["recording"] == NONE
+
+
+def test_a_bad_recording_is_named(tmp_path: Path, capsys: pytest.CaptureFixture):
+    assert main([*SMALL, "--recording", "no/such.npz"]) == 2
     assert "--recording: there is no file no/such.npz" in capsys.readouterr().err
+    path, out = tmp_path / "cell.npz", str(tmp_path / "run")
+    np.savez(path, voltage_mV=np.zeros((4, 100)), current_pA=np.zeros((4, 100)), rate_hz=10_000)
+    assert main([*SMALL, "--recording", str(path), "--out", out]) == 2
+    assert "--recording has 4 sweeps" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*SMALL[:-1], "3", "--recording", NONE, "--out", out])
+    assert "--recorded-steps must be at least 4, got 3" in capsys.readouterr().err
+
+
+def test_steps_are_whole_ones_of_the_recording(tmp_path: Path):
+    """Of 0.09 ms, at 11.1 kHz: two of them, the nearest to 0.2 ms."""
+    voltage = np.full((5, 600), -50.0)
+    voltage[:, 300] = 20
+    still = np.zeros_like(voltage)
+    np.savez(tmp_path / "cell.npz", voltage_mV=voltage, current_pA=still, rate_hz=1e5 / 9)
+    trace = read_trace(str(tmp_path / "cell.npz"))
+    assert trace.dt == pytest.approx(0.18) and trace.length == 300
