@@ -50,3 +50,58 @@ class Categorical(Energy):
         self, activities: Float[Array, "..."], prediction: Float[Array, "..."]
     ) -> Float[Array, ""]:
         return -jnp.sum(activities * jax.nn.log_softmax(prediction))
+
+
+@final
+class Bernoulli(Energy):
+    """`−Σ [z log σ(μ) + (1 − z) log(1 − σ(μ))]`: the cross-entropy of independent probabilities z,
+    in [0, 1], under logits μ. Linear in z: for units that are clamped.
+
+    Source: Bishop 2006, Pattern Recognition and Machine Learning, eq. 4.90.
+    """
+
+    def __call__(
+        self, activities: Float[Array, "..."], prediction: Float[Array, "..."]
+    ) -> Float[Array, ""]:
+        return jnp.sum(jax.nn.softplus(prediction) - activities * prediction)
+
+
+@final
+class Laplace(Energy):
+    """`Σ |z − μ| / scale`: the negative log density of Laplace's distribution, without a constant.
+
+    Its slope has one size everywhere and jumps at 0, where the gradient is taken to be 0: Euler
+    steps come within step_size / scale of the prediction, and no nearer.
+    """
+
+    scale: Array = eqx.field(converter=as_parameter, default=1.0)
+
+    def __check_init__(self) -> None:
+        positive("Laplace", scale=self.scale)
+
+    def __call__(
+        self, activities: Float[Array, "..."], prediction: Float[Array, "..."]
+    ) -> Float[Array, ""]:
+        error = activities - prediction
+        return jnp.sum(error * jnp.sign(error) / self.scale)  # JAX's slope of |x| at 0 is 1
+
+
+@final
+class Huber(Energy):
+    """`Σ e²/2` where an error e = z − μ is at most δ, the threshold, and beyond `δ (|e| − δ/2)`:
+    Gaussian near the prediction, with the tails of Laplace's.
+
+    Source: Huber 1964, Ann. Math. Statist. 35, 73–101, sec. 4.
+    """
+
+    threshold: Array = eqx.field(converter=as_parameter, default=1.0)
+
+    def __check_init__(self) -> None:
+        positive("Huber", threshold=self.threshold)
+
+    def __call__(
+        self, activities: Float[Array, "..."], prediction: Float[Array, "..."]
+    ) -> Float[Array, ""]:
+        size = jnp.abs(activities - prediction)
+        near = jnp.minimum(size, self.threshold)
+        return jnp.sum(near * (size - near / 2))
