@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments import fit_neuron
 from experiments.runner import ExperimentError, Run, at_least, plus_minus, positive, spread
 
 if TYPE_CHECKING:
@@ -28,16 +29,13 @@ SIMULATIONS_A_GRADIENT = 4
 CA1 = "ca1"
 RANDOM = "random"
 FILE = "morphologies/morph_ca1_n120.swc"
-
-
 NONE = "none"
 
 
 def default_recording() -> str:
     """The file in $NEUROJAX_DATA, or where there is none, no recording."""
-    folder = os.environ.get("NEUROJAX_DATA")
-    path = Path(folder or "") / "recordings" / "ic_steps.npz"
-    return str(path.absolute()) if folder and path.is_file() else NONE
+    found = fit_neuron.default_recording()
+    return NONE if found == fit_neuron.SIMULATED else found
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,6 @@ class Config:
     """Time step (ms)."""
     coupling: float = 100.0
     """The resistance (MΩ) through which the target's voltage pulls at the fitted cell's soma."""
-
     recording: str = field(default_factory=default_recording)
     """An .abf, .nwb or .npz file, to which a branched cell is fitted too, or "none". By default
     $NEUROJAX_DATA/recordings/ic_steps.npz where that is there."""
@@ -83,7 +80,6 @@ class Config:
             raise ExperimentError(
                 f"--morphology {CA1}: NEUROJAX_DATA must name a folder with {FILE}"
             )
-
         if self.recording != NONE and not Path(self.recording).is_file():
             raise ExperimentError(f"--recording: there is no file {self.recording}")
 

@@ -17,7 +17,6 @@ from experiments.fit_dendrite.recorded_cell import (
     COMPARTMENTS,
     V_PEAK,
     cell_of,
-    parameters,
     ranges_for,
 )
 from experiments.fit_dendrite.recorded_fit import (
@@ -29,6 +28,7 @@ from experiments.fit_dendrite.recorded_fit import (
     sweeps_of,
 )
 from experiments.fit_dendrite.scores import crossings
+from experiments.fit_neuron.cells import at_places
 from experiments.fit_neuron.scores import MEASURES, best_seed, mean_over, one_seed
 from experiments.fit_neuron.traces import Trace, read, trace_of
 from experiments.runner import Run, plus_minus, spread
@@ -88,7 +88,7 @@ def free_run(trace: Trace, loss: Loss, units: Any) -> np.ndarray:
 @eqx.filter_jit
 def _free_run(loss: Loss, units: Any, current: Any, first: Any) -> Any:
     def one(unit: Any) -> Any:
-        cell = cell_of(parameters(loss.ranges, unit), first)
+        cell = cell_of(at_places(loss.ranges, unit), first)
         drive = nj.Series(current)
         return nj.simulate(cell, drive, t1=len(current) * loss.dt, dt=loss.dt)["v[soma]"]
 
@@ -133,7 +133,7 @@ def summarise(
 
 
 def parameters_of(loss: Loss, fit: dict[str, Any]) -> dict[str, Any]:
-    return parameters(loss.ranges, jnp.asarray(fit["unit"], jnp.float32))
+    return at_places(loss.ranges, jnp.asarray(fit["unit"], jnp.float32))
 
 
 def tabulate(config: Config, run: Run, trace: Trace, summary: dict[str, Any]) -> None:

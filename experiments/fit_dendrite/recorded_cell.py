@@ -1,6 +1,5 @@
 """A simple branched cell for a recording, and the range of each of its parameters."""
 
-import math
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -133,16 +132,6 @@ def ranges_for(trace: Trace) -> dict[str, Range]:
         "g_slow": Range(0.005, 2, log=True),
         "tau_slow": Range(500, 20_000, log=True),
     }
-
-
-def parameters(ranges: dict[str, Range], unit: Float[Array, " parameter"]) -> dict[str, Array]:
-    """Parameters from their places in their ranges, 0 to 1."""
-    found = {}
-    for (name, range), place in zip(ranges.items(), unit, strict=True):
-        low, high = (math.log(x) if range.log else float(x) for x in range[:2])
-        value = low + (high - low) * place
-        found[name] = jnp.exp(value) if range.log else value
-    return found
 
 
 def cell_of(p: dict[str, Any], v_init: Any) -> Cell:

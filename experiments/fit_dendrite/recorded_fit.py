@@ -15,8 +15,8 @@ from jaxtyping import Array, Float
 
 import neurojax as nj
 from experiments.fit_dendrite import SIMULATIONS_A_GRADIENT
-from experiments.fit_dendrite.recorded_cell import SLOW, V_PEAK, cell_of, parameters
-from experiments.fit_neuron.cells import Range
+from experiments.fit_dendrite.recorded_cell import SLOW, V_PEAK, cell_of
+from experiments.fit_neuron.cells import Range, at_places
 from experiments.fit_neuron.traces import Trace
 from experiments.runner import Run, generator, key
 from neurojax import learning
@@ -100,12 +100,12 @@ class Loss(eqx.Module):
     def __call__(self, unit: Float[Array, " parameter"], data: Sweeps, resistance: Any) -> Array:
         """[sweep]."""
         gates = self.gates(unit, data)
-        one = partial(self.of_sweep, parameters(self.ranges, unit), resistance)
+        one = partial(self.of_sweep, at_places(self.ranges, unit), resistance)
         return jax.vmap(one)(data.current, data.voltage, gates)
 
     def gates(self, unit: Float[Array, " parameter"], data: Sweeps) -> Float[Array, "sweep gate"]:
         """Where the recorded voltage has left the slow gates when each sweep begins."""
-        channels = cell_of(parameters(self.ranges, unit), 0.0).channels
+        channels = cell_of(at_places(self.ranges, unit), 0.0).channels
         rates = [channels[name].mechanism.rates(data.before, {}) for name in SLOW]
         opening, closing = (
             jnp.concatenate(each).mean(axis=-1).T for each in zip(*rates, strict=True)
@@ -253,12 +253,8 @@ def by_cma(
 def one_cma(
     config: Config, loss: Loss, data: Sweeps, start: np.ndarray, seed: int
 ) -> dict[str, Any]:
-    options = {
-        "bounds": [0, 1],
-        "popsize": BATCH,
-        "seed": seed + 1,
-        "verbose": -9,
-    }  # its seed 0 is the clock's
+    clockless = seed + 1  # its seed 0 is the clock's
+    options = {"bounds": [0, 1], "popsize": BATCH, "seed": clockless, "verbose": -9}
     search = cma.CMAEvolutionStrategy(start.astype(float), FIRST_STEP, options)
     at, curve = [], []
     for n in range(max(1, config.recorded_simulations // BATCH)):

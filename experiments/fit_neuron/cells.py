@@ -32,6 +32,18 @@ def around(middle: float, below: float, above: float) -> Range:
     return Range(middle - below, middle + above)
 
 
+def at_places(
+    ranges: dict[str, Range], unit: Float[Array, "parameter *lane"]
+) -> dict[str, Float[Array, "*lane"]]:
+    """Parameters from their places in their ranges, 0 to 1."""
+    found = {}
+    for (name, range), place in zip(ranges.items(), unit, strict=True):
+        low, high = (math.log(x) if range.log else float(x) for x in range[:2])
+        value = low + (high - low) * place
+        found[name] = jnp.exp(value) if range.log else value
+    return found
+
+
 class AdExCell:
     """`nj.AdEx`, one for each point of the unit cube that its parameters' ranges make."""
 
@@ -60,12 +72,7 @@ class AdExCell:
 
     def parameters(self, unit: Float[Array, "parameter lane"]) -> dict[str, Float[Array, " lane"]]:
         """Parameters from their places in their ranges, 0 to 1."""
-        found = {}
-        for (name, range), place in zip(self.ranges.items(), unit, strict=True):
-            low, high = (math.log(x) if range.log else x for x in range[:2])
-            value = low + (high - low) * place
-            found[name] = jnp.exp(value) if range.log else value
-        return found
+        return at_places(self.ranges, unit)
 
     def neuron(self, unit: Float[Array, "parameter lane"]) -> Any:
         parameters: dict[str, Any] = self.parameters(unit)
