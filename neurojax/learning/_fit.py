@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -18,6 +18,23 @@ from ..core import load, metadata_of, save
 Metrics = dict[str, Array]
 Record = dict[str, int | float]
 Gradient = Callable[[Any, PyTree, PRNGKeyArray], tuple[PyTree, Metrics]]
+
+
+@runtime_checkable
+class IncrementalGradient(Protocol):
+    """A source of gradients that updates the model several times on each batch, with a state of its
+    own that goes from one update to the next."""
+
+    @property
+    def updates(self) -> int: ...
+
+    def start(self, model: Any, batch: PyTree) -> PyTree: ...
+
+    def __call__(
+        self, model: Any, batch: PyTree, key: PRNGKeyArray, state: PyTree
+    ) -> tuple[PyTree, Metrics, PyTree]: ...
+
+
 Evaluate = Callable[[Any, PyTree], Metrics]
 
 
@@ -42,7 +59,7 @@ class _Progress(NamedTuple):
 def fit(
     model: Any,
     data: PyTree,
-    gradient: Gradient,
+    gradient: Gradient | IncrementalGradient,
     *,
     optimizer: optax.GradientTransformation,
     epochs: int,
@@ -64,7 +81,7 @@ def fit(
     - `data`: a pytree of arrays with samples first. Each epoch visits a new random order in
       batches of `batch_size`; what does not fill a batch waits for another epoch.
     - `gradient(model, batch, key) -> (gradient, metrics)`: in the model's structure, of the batch's
-      mean; metrics are scalars.
+      mean; metrics are scalars. An `IncrementalGradient` makes several updates on each batch.
     - `trainable`: which leaves move: a pytree of bools in the model's structure, or a filter.
     - `evaluate(model, validation) -> metrics` after each epoch. With `monitor` naming one of them,
       the best model so far is kept and returned, and training stops after `patience` epochs
@@ -137,7 +154,7 @@ def _epoch(
     data: PyTree,
     key: PRNGKeyArray,
     spec: PyTree,
-    gradient: Gradient,
+    gradient: Gradient | IncrementalGradient,
     optimizer: optax.GradientTransformation,
     batch_size: int,
 ) -> tuple[Any, PyTree, Metrics]:
@@ -147,24 +164,45 @@ def _epoch(
     order = jr.permutation(key, samples)[: batches * batch_size].reshape(batches, batch_size)
     arrays, rest = eqx.partition(model, eqx.is_array)
 
-    def step(carry: PyTree, batch: tuple[Array, Array]) -> tuple[PyTree, Metrics]:
-        arrays, optimizer_state = carry
-        rows, number = batch
-        model = eqx.combine(arrays, rest)
-        chosen = jax.tree.map(lambda x: x[rows], data)
-        slope, metrics = gradient(model, chosen, jr.fold_in(key, number))
+    def updated(model: Any, optimizer_state: PyTree, slope: PyTree) -> tuple[Any, PyTree]:
         with jax.numpy_dtype_promotion("standard"):  # optax counts steps in integers
             updates, optimizer_state = optimizer.update(
                 eqx.filter(slope, spec), optimizer_state, eqx.filter(model, spec)
             )
-        model = eqx.apply_updates(model, updates)
-        return (eqx.filter(model, eqx.is_array), optimizer_state), metrics
+        return eqx.apply_updates(model, updates), optimizer_state
+
+    def on_batch(carry: PyTree, batch: tuple[Array, Array]) -> tuple[PyTree, Metrics]:
+        arrays, optimizer_state = carry
+        rows, number = batch
+        model = eqx.combine(arrays, rest)
+        chosen = jax.tree.map(lambda x: x[rows], data)
+        key_of_batch = jr.fold_in(key, number)
+        if not isinstance(gradient, IncrementalGradient):
+            slope, metrics = gradient(model, chosen, key_of_batch)  # pyright: ignore
+            model, optimizer_state = updated(model, optimizer_state, slope)
+            return (eqx.filter(model, eqx.is_array), optimizer_state), metrics
+
+        def once(carry: PyTree, number: Array) -> tuple[PyTree, Metrics]:
+            arrays, optimizer_state, state = carry
+            model = eqx.combine(arrays, rest)
+            slope, metrics, state = gradient(model, chosen, jr.fold_in(key_of_batch, number), state)
+            model, optimizer_state = updated(model, optimizer_state, slope)
+            return (eqx.filter(model, eqx.is_array), optimizer_state, state), metrics
+
+        state = gradient.start(model, chosen)
+        (arrays, optimizer_state, _), metrics = jax.lax.scan(
+            once, (arrays, optimizer_state, state), jnp.arange(gradient.updates)
+        )
+        return (arrays, optimizer_state), _means(metrics)
 
     (arrays, optimizer_state), metrics = jax.lax.scan(
-        step, (arrays, optimizer_state), (order, jnp.arange(batches))
+        on_batch, (arrays, optimizer_state), (order, jnp.arange(batches))
     )
-    means = jax.tree.map(lambda x: jnp.mean(x, axis=0), metrics)
-    return eqx.combine(arrays, rest), optimizer_state, means
+    return eqx.combine(arrays, rest), optimizer_state, _means(metrics)
+
+
+def _means(metrics: Metrics) -> Metrics:
+    return jax.tree.map(lambda x: jnp.mean(x, axis=0), metrics)
 
 
 @eqx.filter_jit

@@ -1,16 +1,40 @@
 """Predictive coding: hierarchies that settle down an energy and learn where they settle."""
 
 from ._backprop import from_backprop as from_backprop, to_backprop as to_backprop
-from ._diagnostics import Diagnostics as Diagnostics, diagnose as diagnose
+from ._chains import (
+    Dense as Dense,
+    chain as chain,
+    identity as identity,
+    mlp as mlp,
+    residual_mlp as residual_mlp,
+)
+from ._diagnostics import (
+    Diagnostics as Diagnostics,
+    diagnose as diagnose,
+    target_alignment as target_alignment,
+)
 from ._energies import (
     Bernoulli as Bernoulli,
     Categorical as Categorical,
+    CorrelatedGaussian as CorrelatedGaussian,
     Energy as Energy,
     Gaussian as Gaussian,
     Huber as Huber,
     Laplace as Laplace,
+    LearnedGaussian as LearnedGaussian,
+    StateDependentGaussian as StateDependentGaussian,
+    Weighted as Weighted,
 )
-from ._finetune import accuracy as accuracy, finetune as finetune
-from ._hierarchy import Dense as Dense, Hierarchy as Hierarchy, mlp as mlp, predict as predict
+from ._finetune import accuracy as accuracy, finetune as finetune, weights_of as weights_of
+from ._hierarchy import Hierarchy as Hierarchy, predict as predict
 from ._inference import Settled as Settled, infer as infer
-from ._rules import BackpropRule as BackpropRule, PredictiveCoding as PredictiveCoding
+from ._parts import Edge as Edge, Node as Node
+from ._rules import (
+    BackpropRule as BackpropRule,
+    IncrementalPredictiveCoding as IncrementalPredictiveCoding,
+    Nudging as Nudging,
+    PredictiveCoding as PredictiveCoding,
+    rule_named as rule_named,
+    weight_decay as weight_decay,
+    weight_gradient as weight_gradient,
+)

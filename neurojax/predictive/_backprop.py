@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import jax.random as jr
 from flax import nnx
 
-from ._energies import Categorical, Energy, Gaussian
-from ._hierarchy import Activation, Dense, Hierarchy, identity, predict
+from ._chains import Activation, Dense, chain, identity
+from ._energies import Categorical, Energy
+from ._hierarchy import Hierarchy, predict
 
 TOLERANCE = 1e-5
 
@@ -38,8 +39,9 @@ def from_backprop(
             "from_backprop takes an eqx.nn.MLP, an eqx.nn.Sequential or a flax nnx module, "
             f"got {type(model).__name__}."
         )
-    energies = (*[Gaussian()] * (len(layers) - 1), output or Categorical())
-    hierarchy = Hierarchy(tuple(layers), energies, origin)
+    hierarchy = chain(
+        layers, layers[0].weight.shape[1], output=output or Categorical(), origin=origin
+    )
     _check_same(hierarchy, model)
     return hierarchy
 
@@ -49,7 +51,7 @@ def to_backprop(hierarchy: Hierarchy) -> Any:
     where nothing was trained."""
     if hierarchy.origin is None:
         raise ValueError("this hierarchy did not come from from_backprop.")
-    return hierarchy.origin(hierarchy.layers)
+    return hierarchy.origin([edge.module for edge in hierarchy.edges])
 
 
 class _EquinoxOrigin(eqx.Module):
@@ -57,7 +59,7 @@ class _EquinoxOrigin(eqx.Module):
 
     skeleton: Any
 
-    def __call__(self, layers: tuple[Dense, ...]) -> Any:
+    def __call__(self, layers: list[Dense]) -> Any:
         return eqx.tree_at(_eqx_weights, self.skeleton, _weights(layers), is_leaf=_is_none)
 
 
@@ -68,7 +70,7 @@ class _NnxOrigin(eqx.Module):
     shapes: Any
     places: tuple[tuple[str | int, ...], ...] = eqx.field(static=True)
 
-    def __call__(self, layers: tuple[Dense, ...]) -> Any:
+    def __call__(self, layers: list[Dense]) -> Any:
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), self.shapes)
         model = nnx.merge(self.graph, zeros)
         for place, layer in zip(self.places, layers, strict=True):
@@ -198,7 +200,7 @@ def _nnx_linears(model: Any) -> list[tuple[tuple[str | int, ...], nnx.Linear]]:
 
 
 def _check_same(hierarchy: Hierarchy, model: Any) -> None:
-    x = jr.normal(jr.key(0), (16, hierarchy.widths[0]), hierarchy.layers[0].weight.dtype)
+    x = jr.normal(jr.key(0), (16, *hierarchy.by_name["input"].shape), hierarchy.dtype)
     due = model(x) if isinstance(model, nnx.Module) else jax.vmap(model)(x)
     given = predict(hierarchy, x)
     error = float(jnp.max(jnp.abs(given - due)) / jnp.maximum(jnp.max(jnp.abs(due)), 1))

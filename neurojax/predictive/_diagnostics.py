@@ -1,49 +1,146 @@
 """What inference did, in numbers: accuracy alone hides a network that only mimics backprop."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, final
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import jax.random as jr
+import optax
+from jaxtyping import Array, Float, Int
 
-from ._hierarchy import Hierarchy
+from ._hierarchy import INPUT, OUTPUT, Activities, Hierarchy, predict
 from ._inference import infer
-from ._rules import BackpropRule, layer_cosines, weight_gradient
+from ._rules import BackpropRule, weight_gradient
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
-class Diagnostics(NamedTuple):
+@final
+class Diagnostics(eqx.Module):
     """Of one batch with input and output clamped; energies are means over samples.
 
-    - `energy_before`, `energy_after`: of each layer, at the feed-forward and the settled state.
-    - `energy_trace`: [steps + 1, layers].
+    - `energy_before`, `energy_after`: of each prediction, in the order of `names`, at the
+      feed-forward and the settled state; `energy_trace`: of each step [steps + 1, energies].
     - `relaxation`: by how much of its start the total energy fell, in percent.
-    - `cosine`: of each layer, between the predictive-coding gradient and backprop's.
-    - `residual`: root mean square of dE/dz at the end, the largest of the batch.
+    - `imbalance`: the largest of the settled energies by the smallest.
+    - `cosine`: of each edge with weights, by name, between the predictive-coding gradient and
+      backprop's; [layers] for the edge of a stack.
+    - `residual`: root mean square of dE/dz at the end, of each sample; `steps` that were taken.
+    - `dead`: of each node that predicts others, by name, the part of its units to which nothing
+      that they predict is sensitive, in any of the samples.
     """
 
-    energy_before: Float[Array, " layers"]
-    energy_after: Float[Array, " layers"]
-    energy_trace: Float[Array, "times layers"]
+    energy_before: Float[Array, " energies"]
+    energy_after: Float[Array, " energies"]
+    energy_trace: Float[Array, "times energies"]
     relaxation: Float[Array, ""]
-    cosine: Float[Array, " layers"]
-    residual: Float[Array, ""]
+    imbalance: Float[Array, ""]
+    cosine: dict[str, Float[Array, "..."]]
+    residual: Float[Array, " samples"]
+    steps: Int[Array, ""]
+    dead: dict[str, Float[Array, ""]]
+    names: tuple[str, ...] = eqx.field(static=True)
+
+    def plot(self) -> "Figure":
+        """A matplotlib figure: energies while settling, cosines to backprop, dead units."""
+        from ._plot_diagnostics import plot_diagnostics
+
+        return plot_diagnostics(self)
 
 
 @eqx.filter_jit
 def diagnose(
-    hierarchy: Hierarchy, x: Float[Array, "batch in"], y: Float[Array, "batch out"], **how: Any
+    hierarchy: Hierarchy, x: Float[Array, "batch ..."], y: Float[Array, "batch ..."], **how: Any
 ) -> Diagnostics:
-    """Energies, relaxation and alignment with backprop on one batch; `how` is `infer`'s."""
-    clamps = {"input": x, "output": y}
+    """Energies, relaxation, alignment with backprop and dead units on one batch; `how` is
+    `infer`'s."""
+    clamps = {INPUT: x, OUTPUT: y}
     settled = infer(hierarchy, clamps, record_energy=True, **how)
     trace = jnp.asarray(settled.energy_trace) / x.shape[0]
     _, local = weight_gradient(hierarchy, settled.activities, clamps)
     backprop, _ = BackpropRule()(hierarchy, (x, y))
+    after = trace[-1]
     return Diagnostics(
         energy_before=trace[0],
-        energy_after=trace[-1],
+        energy_after=after,
         energy_trace=trace,
         relaxation=settled.relaxation,
-        cosine=layer_cosines(local, backprop),
-        residual=jnp.max(settled.residual),
+        imbalance=jnp.max(after) / jnp.maximum(jnp.min(after), jnp.finfo(after.dtype).tiny),
+        cosine=edge_cosines(local, backprop),
+        residual=settled.residual,
+        steps=settled.steps,
+        dead=dead_units(hierarchy, settled.activities),
+        names=hierarchy.energy_names,
     )
+
+
+def edge_cosines(a: Hierarchy, b: Hierarchy) -> dict[str, Float[Array, "..."]]:
+    """The cosine between two gradients in each edge's weights, of each layer in a stack's."""
+    found = {}
+    for number, (p, q) in enumerate(zip(a.edges, b.edges, strict=True)):
+        if not jax.tree.leaves(p.module):
+            continue
+        length = a.by_name[p.target].length
+        cosine = _cosine if length is None else jax.vmap(_cosine)
+        name = p.name if p.name not in found else f"{p.name} ({number})"
+        found[name] = cosine(jax.tree.leaves(p.module), jax.tree.leaves(q.module))
+    return found
+
+
+def _cosine(p: list[Array], q: list[Array]) -> Float[Array, ""]:
+    product = sum(jnp.vdot(x, y) for x, y in zip(p, q, strict=True))
+    norms = optax.tree.norm(p) * optax.tree.norm(q)
+    return product / jnp.maximum(norms, jnp.finfo(norms.dtype).tiny)
+
+
+def dead_units(hierarchy: Hierarchy, z: Activities) -> dict[str, Float[Array, ""]]:
+    """Of each node that predicts others, the part of its units whose slope is zero in all that is
+    predicted, for each of the samples."""
+
+    def projected(z: Activities) -> Float[Array, ""]:
+        total = jnp.zeros((), hierarchy.dtype)
+        for number, factor in enumerate(hierarchy.inferred):
+            for part in jax.tree.leaves(hierarchy.prediction(factor, z)):
+                along = jr.normal(jr.fold_in(jr.key(0), number), part.shape, part.dtype)
+                total = total + jnp.sum(along * part)
+        return total
+
+    slope = jax.grad(projected)(z)
+    sources = {name for factor in hierarchy.inferred for name in factor.sources}
+    return {
+        name: jnp.mean(jnp.all(x == 0, axis=0).astype(x.dtype))
+        for name, x in slope.items()
+        if name in sources and name != INPUT
+    }
+
+
+def target_alignment(
+    hierarchy: Hierarchy,
+    x: Float[Array, "batch ..."],
+    y: Float[Array, "batch ..."],
+    rule: Callable,
+    *,
+    learning_rate: float,
+) -> Float[Array, " batch"]:
+    """How straight an update moves each sample's prediction to its target: the cosine between what
+    the prediction changed by and what it should have (1 is straight).
+
+    The update is one of gradient descent on that sample alone.
+    Source: Song et al. 2024, Nature Neuroscience 27, 348–358 (prospective configuration), fig. 3.
+    """
+    energy = hierarchy.by_name[OUTPUT].energy
+
+    def one(x: Array, y: Array) -> Float[Array, ""]:
+        pair = (x[None], y[None])
+        gradient, _ = rule(hierarchy, pair, None)
+        updates = jax.tree.map(lambda g: -learning_rate * g, gradient)
+        before, after = (
+            energy.mean(predict(h, pair[0]))
+            for h in (hierarchy, eqx.apply_updates(hierarchy, updates))
+        )
+        return _cosine([after - before], [pair[1] - before])
+
+    return jax.lax.map(lambda pair: one(*pair), (x, y))

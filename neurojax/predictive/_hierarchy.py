@@ -1,166 +1,234 @@
-"""A chain of layers, each predicting the next, as a system that descends its energy."""
+"""Nodes that predict each other, as a system that descends the energy of what they get wrong."""
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, final
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ..core import EnergySystem
-from ._energies import Energy, Gaussian
+from ._checks import check_clamps, check_edge, samples_of
+from ._energies import Energy
+from ._graph import Factor, Placement, barren_nodes, factors_of, feedforward_order
+from ._parts import Edge, Node, summed, through_layers
 
-Activation = Callable[[Float[Array, "..."]], Float[Array, "..."]]
-Activities = tuple[Float[Array, "..."], ...]
-Clamps = dict[str, Float[Array, "..."]]
-
-
-def identity(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """The activation of the input."""
-    return x
-
-
-class Dense(eqx.Module):
-    """How one layer predicts the next: `μ = W f(z) + b`, with samples (if any) in front.
-
-    `weight` is [out, in], `bias` [out] or None, f is the activation of the layer below.
-    """
-
-    weight: Float[Array, "out in"]
-    bias: Float[Array, " out"] | None
-    activation: Activation = eqx.field(static=True, default=identity)
-
-    def __call__(self, below: Float[Array, "*batch in"]) -> Float[Array, "*batch out"]:
-        product = self.activation(below) @ self.weight.T
-        if self.bias is None:
-            return product
-        return product + jnp.broadcast_to(self.bias, product.shape)
+Activities = dict[str, Float[Array, "..."]]
+Clamps = Mapping[str, Float[Array, "..."]]
+Given = Mapping[int, PyTree]
+INPUT, OUTPUT = "input", "output"
+NOTHING: Given = MappingProxyType({})
 
 
 @final
 class Hierarchy(EnergySystem):
-    """Predictive coding over a chain of layers: `E = Σₗ Eₗ(zₗ, μₗ(zₗ₋₁))`.
+    """Predictive coding over any graph: `E = Σ Eₙ(zₙ, μₙ)`, the sum over the predictions of nodes.
 
-    The state is a tuple of activities z₀ (input) to z_L (output), each [batch, width] or [width];
-    layer l predicts zₗ from zₗ₋₁ and `energies[l − 1]` is the cost of the difference. The drive is
-    the clamps, a dict: "input" and "output", each held at data where it is given. An output that is
-    not clamped has nothing above it and is its own prediction, so its energy is left out.
+    The state is a dict of activities by node, [batch, *shape] (or of one sample). The drive is the
+    clamps, a dict of activities held at data. A node that is not clamped, has one prediction and
+    predicts nothing but such nodes rests at its prediction, so its energy is left out; logits are
+    left as logits there. The nodes "input" and "output" are those that `predict`, `finetune` and
+    pairs of data mean. `origin` rebuilds the model that the hierarchy was made from.
 
     Energies are summed over samples, so that what a sample does depends on no other.
-    Source: Whittington & Bogacz 2017, Neural Computation 29(5), eqs. 2.7–2.15.
+
+    Raises `ValueError` for names that are unknown or taken and for predictions that do not have
+    their node's shape, naming the edge.
+    Source: Whittington & Bogacz 2017, Neural Computation 29(5), eqs. 2.7–2.15; Salvatori et al.
+    2022, Learning on arbitrary graph topologies via predictive coding.
     """
 
-    layers: tuple[Dense, ...]
-    energies: tuple[Energy, ...]
+    nodes: tuple[Node, ...] = eqx.field(converter=tuple)
+    edges: tuple[Edge, ...] = eqx.field(converter=tuple)
     origin: Any = None
 
     def __check_init__(self) -> None:
-        if len(self.energies) != len(self.layers):
-            raise ValueError(
-                f"Hierarchy: energies needs one for each of the {len(self.layers)} layers, "
-                f"got {len(self.energies)}."
-            )
-        for number, (below, above) in enumerate(zip(self.layers, self.layers[1:], strict=False), 1):
-            if below.weight.shape[0] != above.weight.shape[1]:
-                raise ValueError(
-                    f"Hierarchy: layer {number} gives {below.weight.shape[0]} units, layer "
-                    f"{number + 1} takes {above.weight.shape[1]}."
-                )
+        counted = Counter(node.name for node in self.nodes)
+        repeated = [name for name, count in counted.items() if count > 1]
+        if repeated:
+            raise ValueError(f"Hierarchy: node {repeated[0]!r} is there more than once.")
+        for edge in self.edges:
+            check_edge(self.by_name, self.edges, edge, self.dtype)
 
     @property
-    def widths(self) -> tuple[int, ...]:
-        """Units of each layer, input first."""
-        return (self.layers[0].weight.shape[1], *(x.weight.shape[0] for x in self.layers))
+    def by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """The predictions: each node's own, its amortised one, its edges' with their own energy."""
+        places = [
+            Placement(edge.source, edge.target, edge.energy is not None, edge.amortised)
+            for edge in self.edges
+        ]
+        return factors_of([node.name for node in self.nodes], places)
+
+    @property
+    def inferred(self) -> tuple[Factor, ...]:
+        """The predictions that cost energy during inference."""
+        return tuple(factor for factor in self.factors if not factor.amortised)
+
+    @property
+    def energy_names(self) -> tuple[str, ...]:
+        """What `energies` holds in turn: a node's name, or `name[0]`, ... for a stack's layers."""
+        names = []
+        for factor in self.inferred:
+            length = self.by_name[factor.target].length
+            layers = range(length or 0)
+            names += [f"{factor.name}[{n}]" for n in layers] if layers else [factor.name]
+        return tuple(names)
+
+    @property
+    def dtype(self) -> Any:
+        """Of the weights."""
+        leaves = jax.tree.leaves(eqx.filter(self.edges, eqx.is_inexact_array))
+        return leaves[0].dtype if leaves else jnp.result_type(float)
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> Activities:
         """Activities of one sample that follow from a zero input."""
-        return self.feedforward(jnp.zeros(self.widths[0], self.layers[0].weight.dtype))
+        return self.feedforward({INPUT: jnp.zeros(self.by_name[INPUT].full_shape, self.dtype)})
 
-    def feedforward(self, x: Float[Array, "*batch in"]) -> Activities:
-        """The activities that follow from an input: each layer at its prediction."""
-        activities = [x]
-        for layer in self.layers:
-            activities.append(layer(activities[-1]))
-        return tuple(activities)
+    def energies(self, state: Activities, clamps: Clamps) -> Float[Array, " energies"]:
+        """The energy of each prediction, summed over samples; `energy_names` names them."""
+        return self.cost(self.clamped(state, clamps), without=self.barren(clamps))
+
+    def energy(self, state: Activities, clamps: Clamps) -> Float[Array, ""]:
+        return jnp.sum(self.energies(state, clamps))
 
     def clamped(self, state: Activities, clamps: Clamps) -> Activities:
         """The activities with their clamped parts at the data."""
-        check_clamps(self, clamps)
-        first, *hidden, last = state
-        return (clamps.get("input", first), *hidden, clamps.get("output", last))
-
-    def layer_energies(self, state: Activities, clamps: Clamps) -> Float[Array, " layers"]:
-        """The energy of each layer that is predicted, summed over samples."""
-        z = self.clamped(state, clamps)
-        costs = [
-            energy(above, layer(below))
-            for energy, layer, below, above in zip(
-                self.energies, self.layers, z[:-1], z[1:], strict=True
-            )
-        ]
-        if "output" not in clamps:
-            costs[-1] = jnp.zeros_like(costs[-1])
-        return jnp.stack(costs)
-
-    def energy(self, state: Activities, clamps: Clamps) -> Float[Array, ""]:
-        return jnp.sum(self.layer_energies(state, clamps))
+        check_clamps(self.by_name, clamps)
+        return {**state, **clamps}
 
     def free(self, state: Activities, clamps: Clamps) -> PyTree[bool]:
-        inner = (True,) * (len(self.layers) - 1)
-        return ("input" not in clamps, *inner, False)
+        barren = self.barren(clamps)
+        return {name: name not in clamps and name not in barren for name in state}
+
+    def barren(self, clamps: Collection[str]) -> frozenset[str]:
+        """The nodes that rest at their predictions when these are clamped, for nothing that they
+        predict is."""
+        return barren_nodes(list(self.by_name), self.factors, clamps)
 
     def output(self, state: Activities) -> Float[Array, "..."]:
-        return state[-1]
+        return state[OUTPUT]
+
+    def feedforward(self, clamps: Clamps) -> Activities:
+        """The activities that follow from the clamped ones, each at its prediction; what nothing
+        that is known predicts is zero."""
+        check_clamps(self.by_name, clamps)
+        return self._forward(clamps, self.factors)
+
+    def completed(self, z: Activities, clamps: Collection[str]) -> Activities:
+        """The activities with those that rest at their predictions there; `z` need not hold
+        them."""
+        barren = self.barren(clamps)
+        known = {name: value for name, value in z.items() if name not in barren}
+        return self._forward(known, self.inferred)
+
+    def _forward(self, known: Clamps, factors: tuple[Factor, ...]) -> Activities:
+        z, nodes = dict(known), self.by_name
+        samples = samples_of(nodes, z)
+        for name, factor in feedforward_order(list(nodes), factors, known):
+            if factor is None:
+                z[name] = jnp.zeros((*samples, *nodes[name].full_shape), self.dtype)
+            else:
+                z[name] = self.at_prediction(factor, z, samples)
+        return z
+
+    def at_prediction(
+        self,
+        factor: Factor,
+        z: Activities,
+        samples: tuple[int, ...],
+        errors: Float[Array, "..."] | None = None,
+        given: Given = NOTHING,
+    ) -> Float[Array, "..."]:
+        """A node's activities at its prediction, or off it by `errors`; layer after layer in a
+        stack."""
+        node = self.by_name[factor.target]
+        mean = mean_of(self.energy_of(factor))
+        if node.length is not None:
+            edges = [self.edges[number] for number in factor.edges]
+            first = self.by_name[factor.sources[0]].read(z[factor.sources[0]])
+            return through_layers(edges, first, errors, node.length, mean, batched=bool(samples))
+        activities = mean(self.prediction(factor, z, given))
+        activities = jnp.broadcast_to(activities, (*samples, *node.shape))
+        return activities if errors is None else activities + errors
+
+    def contribution(self, number: int, z: Activities) -> PyTree[Array]:
+        """What one edge, by its number, adds to its node's prediction."""
+        edge, nodes = self.edges[number], self.by_name
+        target = nodes[edge.target]
+        batched = bool(samples_of(nodes, z))
+        sources = [nodes[name].read(z[name]) for name in edge.source]
+        if target.length is not None:
+            return edge.predicted_of_layers(sources[0], z[edge.target], batched=batched)
+        return edge.predicted(*sources, batched=batched and bool(sources))
+
+    def prediction(
+        self, factor: Factor, z: Activities, given: Given = NOTHING
+    ) -> PyTree[Float[Array, "..."]]:
+        """What a node's edges predict together; those in `given` have been evaluated already."""
+        numbers = factor.edges
+        return summed([given[n] if n in given else self.contribution(n, z) for n in numbers])
+
+    def cost(
+        self, z: Activities, *, without: Collection[str] = (), given: Given = NOTHING
+    ) -> Float[Array, " energies"]:
+        """The energies at given activities; zero for those of the nodes in `without`."""
+        costs = [
+            jnp.zeros(self.by_name[factor.target].length or 1, self.dtype)
+            if factor.target in without
+            else self._cost(factor, z, given)
+            for factor in self.inferred
+        ]
+        return jnp.concatenate(costs) if costs else jnp.zeros(0, self.dtype)
+
+    def amortised_cost(self, z: Activities) -> Float[Array, ""]:
+        """The energy of the amortised predictions of given activities."""
+        amortised = [factor for factor in self.factors if factor.amortised]
+        costs = [jnp.sum(self._cost(factor, z, NOTHING)) for factor in amortised]
+        return sum(costs, start=jnp.zeros((), self.dtype))
+
+    def energy_of(self, factor: Factor) -> Energy:
+        """What departing from a prediction costs."""
+        own = self.edges[factor.edges[0]].energy if factor.own else None
+        return self.by_name[factor.target].energy if own is None else own
+
+    def _cost(self, factor: Factor, z: Activities, given: Given) -> Float[Array, " layers"]:
+        node, energy = self.by_name[factor.target], self.energy_of(factor)
+        activities = z[factor.target]
+        prediction = jax.tree.map(
+            lambda x: jnp.broadcast_to(x, activities.shape), self.prediction(factor, z, given)
+        )
+        if node.length is None:
+            return energy(activities, prediction)[None]
+        axis = activities.ndim - len(node.full_shape)
+        return jax.vmap(energy, in_axes=axis)(activities, prediction)
 
 
-def predict(hierarchy: Hierarchy, x: Float[Array, "*batch in"]) -> Float[Array, "*batch out"]:
+def mean_of(energy: Energy) -> Callable[[PyTree], Array]:
+    """What of a prediction its node's activities follow: all, or the first of several parts."""
+    several = len(energy.takes) > 1
+    return (lambda prediction: prediction[0]) if several else (lambda prediction: prediction)
+
+
+def predict(hierarchy: Hierarchy, x: Float[Array, "..."]) -> Float[Array, "..."]:
     """The output's prediction (logits under a categorical energy) from an input, feed-forward.
 
-    With only the input clamped this is where inference ends, so none is run.
+    With only the input clamped this is where inference ends, so none is run. Raises `ValueError`
+    for a hierarchy in which more follows from an input than its feed-forward activities.
     """
-    check_clamps(hierarchy, {"input": x})
-    return hierarchy.feedforward(x)[-1]
-
-
-def mlp(
-    widths: Sequence[int],
-    key: PRNGKeyArray,
-    *,
-    activation: Activation = jax.nn.relu,
-    output: Energy | None = None,
-) -> Hierarchy:
-    """A fresh hierarchy of dense layers, input width first.
-
-    Weights and biases uniform in ±1/√(inputs); Gaussian energies of precision 1, and `output`
-    (Gaussian unless given) on top.
-    """
-    if len(widths) < 2 or min(widths) < 1:
-        raise ValueError(f"widths must be at least two positive numbers, got {tuple(widths)}.")
-    layers = []
-    for number, (below, above) in enumerate(itertools.pairwise(widths)):
-        limit = below**-0.5
-        key_weight, key_bias = jr.split(jr.fold_in(key, number))
-        weight = jr.uniform(key_weight, (above, below), minval=-limit, maxval=limit)
-        bias = jr.uniform(key_bias, (above,), minval=-limit, maxval=limit)
-        layers.append(Dense(weight, bias, identity if number == 0 else activation))
-    energies = [Gaussian()] * (len(layers) - 1) + [output or Gaussian()]
-    return Hierarchy(tuple(layers), tuple(energies))
-
-
-def check_clamps(hierarchy: Hierarchy, clamps: Clamps) -> None:
-    """Refuse clamps of an unknown name, of another width than their layer, or of different numbers
-    of samples."""
-    due = {"input": hierarchy.widths[0], "output": hierarchy.widths[-1]}
-    for name, value in clamps.items():
-        if name not in due:
-            raise ValueError(f"clamps has no {name!r}: a hierarchy can clamp {', '.join(due)}.")
-        if jnp.shape(value)[-1:] != (due[name],):
-            raise ValueError(
-                f"clamps[{name!r}] has shape {jnp.shape(value)}, its layer {due[name]} units."
-            )
-    shapes = {name: jnp.shape(value) for name, value in clamps.items()}
-    if len({shape[:-1] for shape in shapes.values()}) > 1:
-        raise ValueError(f"clamps must hold the same samples, got shapes {shapes}.")
+    clamps = {INPUT: x}
+    check_clamps(hierarchy.by_name, clamps)
+    barren = hierarchy.barren(clamps)
+    others = [name for name in hierarchy.by_name if name != INPUT and name not in barren]
+    if others:
+        raise ValueError(
+            f"predict: nodes {', '.join(others)} do not follow from the input alone: infer the "
+            "output with the input clamped."
+        )
+    return hierarchy.completed(dict(clamps), clamps)[OUTPUT]

@@ -1,42 +1,53 @@
 """Inference: the activities settle under the clamps."""
 
+import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ..core import is_known, simulate
-from ._hierarchy import Activities, Clamps, Hierarchy, check_clamps
+from ._checks import check_clamps
+from ._descent import Descent
+from ._hierarchy import Activities, Clamps, Hierarchy
+from ._settling import Settling, settling
+
+Start = Activities | Callable[[Clamps], Activities]
+Solver = diffrax.AbstractSolver | optax.GradientTransformation
 
 
 class Settled(NamedTuple):
     """Where inference ended.
 
-    - `activities`: input to output, [batch, width] each.
+    - `activities`: of every node, [batch, *shape].
     - `steps`: steps taken, for each sample where each stopped on its own.
-    - `residual`: root mean square of dE/dz over a sample's free activities, [batch].
+    - `residual`: root mean square of the energy's slope over a sample's free activities (or errors,
+      where these were the coordinates), [batch].
     - `converged`: whether the residual fell below the tolerance; None where none was given.
-    - `energy_before`, `energy`: of each layer, summed over samples, at the start and the end;
-      `energy_trace` [steps + 1, layers] of each step, None unless it was asked for.
+    - `energy_before`, `energy`: of each prediction, summed over samples, at the start and the end
+      (`Hierarchy.energy_names` names them); `energy_trace` [steps + 1, energies] of each step, None
+      unless it was asked for.
     """
 
     activities: Activities
     steps: Int[Array, "..."]
     residual: Float[Array, "..."]
     converged: Bool[Array, "..."] | None
-    energy_before: Float[Array, " layers"]
-    energy: Float[Array, " layers"]
-    energy_trace: Float[Array, "times layers"] | None
+    energy_before: Float[Array, " energies"]
+    energy: Float[Array, " energies"]
+    energy_trace: Float[Array, "times energies"] | None
 
     @property
     def relaxation(self) -> Float[Array, ""]:
         """By how much of its start the total energy fell, in percent; below zero it diverged."""
         before = jnp.sum(self.energy_before)
         fall = before - jnp.sum(self.energy)
-        return 100 * fall / jnp.maximum(before, jnp.finfo(before.dtype).tiny)
+        return 100 * fall / jnp.maximum(jnp.abs(before), jnp.finfo(before.dtype).tiny)
 
 
 def infer(
@@ -44,19 +55,27 @@ def infer(
     clamps: Clamps,
     *,
     steps: int = 20,
-    step_size: float = 0.1,
+    step_size: float | None = None,
     tolerance: float | None = None,
-    solver: diffrax.AbstractSolver | None = None,
+    solver: Solver | None = None,
     controller: diffrax.AbstractStepSizeController | None = None,
-    start: Activities | None = None,
+    coordinates: str = "activities",
+    start: Start | None = None,
     record_energy: bool = False,
 ) -> Settled:
-    """Let the activities flow down the energy from the feed-forward ones (or from `start`).
+    """Let the activities flow down the energy from the feed-forward ones, or from `start`.
 
-    `clamps` holds "input" [batch, in] and/or "output" [batch, out] at data. Takes `steps` Euler
-    steps of `step_size`, or the solver's; with `tolerance`, each sample stops once the root mean
-    square of its dE/dz is below it, `steps` being the most. With a diffrax `controller` the steps
-    are adaptive over the same time, `steps · step_size`.
+    - `clamps`: activities held at data, by node, [batch, *shape] each.
+    - `steps` of `step_size` (0.1 unless given) by Euler's method or the `solver`: one of diffrax,
+      or an optax transformation, which has its own step size.
+    - `tolerance`: each sample stops once the root mean square of the energy's slope over its free
+      activities is below it, `steps` being the most.
+    - `controller`: of diffrax, for adaptive steps over the same time, `steps · step_size`.
+    - `coordinates`: what descends: the "activities", or the "errors" from their predictions, with
+      the same minima and far fewer steps in deep hierarchies.
+    - `start`: activities of all free nodes (warm), or a function of the clamps that gives them
+      (amortised).
+    - `record_energy`: keep the energies of each step.
 
     The result for a sample does not depend on what else is in the batch.
 
@@ -64,9 +83,45 @@ def infer(
     feed-forward activities (outside jit; inside it see `Settled.relaxation`): the steps are too
     large for the weights.
     """
-    check_clamps(hierarchy, clamps)
+    check_clamps(hierarchy.by_name, clamps)
     if not clamps:
         raise ValueError("clamps is empty: nothing to infer from.")
+    how = _checked(steps, step_size, tolerance, solver, controller, record_energy)
+    system = settling(hierarchy, clamps, coordinates)
+    forward = hierarchy.feedforward(clamps)
+    first = system.to_state(forward if start is None else _as_start(start, forward, clamps))
+    if not jax.tree.leaves(first):
+        settled = _settled(system, first, first, jnp.zeros((), jnp.int32), tolerance)
+    elif tolerance is not None:
+        final, taken = _until(system, first, tolerance, how)
+        settled = _settled(system, first, final, taken, tolerance)
+    else:
+        record: dict[str, Any] = {"energy": _Energies(system)} if record_energy else {}
+        sol = simulate(system, state=first, record=record, **how)
+        settled = _settled(system, first, sol.final.state, sol.steps, None)
+        if record_energy:
+            settled = settled._replace(energy_trace=jnp.vstack([sol["energy"], settled.energy]))
+    refuse_rise(system, forward, settled)
+    return settled
+
+
+def _checked(
+    steps: int,
+    step_size: float | None,
+    tolerance: float | None,
+    solver: Solver | None,
+    controller: Any,
+    record_energy: bool,
+) -> dict[str, Any]:
+    """`simulate`'s arguments for these of `infer`."""
+    descends = isinstance(solver, optax.GradientTransformation)
+    if descends and (step_size is not None or controller is not None):
+        raise ValueError(
+            f"step_size={step_size} and controller={controller} are for diffrax solvers: an optax "
+            "transformation has its own step size."
+        )
+    if step_size is None:
+        step_size = 1.0 if descends else 0.1
     if steps < 1 or step_size <= 0:
         raise ValueError(f"steps and step_size must be positive, got {steps} and {step_size}.")
     if tolerance is not None and (tolerance <= 0 or controller is not None or record_energy):
@@ -74,88 +129,57 @@ def infer(
             f"tolerance={tolerance} must be positive, and goes with neither controller nor "
             "record_energy."
         )
-    forward = _from_clamps(hierarchy, clamps)
-    first = forward if start is None else _as_start(start, forward, clamps, hierarchy)
+    if isinstance(solver, optax.GradientTransformation):
+        solver = Descent(solver)
     how: dict[str, Any] = {"t1": steps * step_size, "solver": solver or diffrax.Euler()}
-    if tolerance is not None:
-        settled = _until(hierarchy, clamps, first, tolerance, how | {"dt": step_size})
-        refuse_rise(hierarchy, clamps, forward, settled)
-        return settled
     if controller is None:
-        how["dt"] = step_size
-    else:
-        ts = jnp.linspace(0, how["t1"], steps + 1)[:-1]
-        how |= {"controller": controller, "solver": solver, "ts": ts}
-    record: dict[str, Any] = {"energy": _LayerEnergies(hierarchy, clamps)} if record_energy else {}
-    sol = simulate(hierarchy, clamps, state=first, record=record, **how)
-    settled = _settled(hierarchy, clamps, first, sol.final.state, sol.steps, None)
-    refuse_rise(hierarchy, clamps, forward, settled)
-    if not record_energy:
-        return settled
-    return settled._replace(energy_trace=jnp.vstack([sol["energy"], settled.energy]))
+        return how | {"dt": step_size}
+    ts = jnp.linspace(0, how["t1"], steps + 1)[:-1]
+    return how | {"controller": controller, "solver": solver, "ts": ts}
 
 
 def _until(
-    hierarchy: Hierarchy, clamps: Clamps, first: Activities, tolerance: float, how: dict
-) -> Settled:
+    system: Settling, first: PyTree, tolerance: float, how: dict[str, Any]
+) -> tuple[PyTree, Array]:
     """Each sample in a run of its own, so that each stops on its own."""
-    quiet = _Quiet(tolerance)
 
-    def one(state: Activities, clamps: Clamps) -> tuple[Activities, Array]:
-        sol = simulate(hierarchy, clamps, state=state, until=quiet, record=(), **how)
+    def one(state: PyTree, clamps: dict, given: dict) -> tuple[PyTree, Array]:
+        alone = type(system)(system.hierarchy, clamps, given)
+        # The change over a step is the slope's only where the solver is Euler's.
+        quiet = _Quiet(tolerance, alone if isinstance(how["solver"], Descent) else None)
+        sol = simulate(alone, state=state, until=quiet, record=(), **how)
         return sol.final.state, sol.steps
 
-    run = jax.vmap(one) if first[0].ndim > 1 else one
-    activities, steps = run(first, clamps)
-    return _settled(hierarchy, clamps, first, activities, steps, tolerance)
+    run = jax.vmap(one) if system.batched else one
+    return run(first, system.clamps, system.given)
 
 
 def _settled(
-    hierarchy: Hierarchy,
-    clamps: Clamps,
-    first: Activities,
-    state: Activities,
-    steps: Array,
-    tolerance: float | None,
+    system: Settling, first: PyTree, state: PyTree, steps: Array, tolerance: float | None
 ) -> Settled:
-    rate = hierarchy.vector_field(0.0, state, clamps)
-    residual = _rms(rate)
-    converged = None if tolerance is None else residual < tolerance
-    z = hierarchy.clamped(state, clamps)
-    if "output" not in clamps:
-        z = (*z[:-1], hierarchy.layers[-1](z[-2]))
+    residual = _rms(system.vector_field(0.0, state, None), 1 if system.batched else 0)
     return Settled(
-        activities=z,
+        activities=system.hierarchy.completed(system.to_activities(state), system.clamps),
         steps=steps,
         residual=residual,
-        converged=converged,
-        energy_before=hierarchy.layer_energies(first, clamps),
-        energy=hierarchy.layer_energies(state, clamps),
+        converged=None if tolerance is None else residual < tolerance,
+        energy_before=system.energies(first),
+        energy=system.energies(state),
         energy_trace=None,
     )
 
 
-def _from_clamps(hierarchy: Hierarchy, clamps: Clamps) -> Activities:
-    """Feed-forward activities from the clamped input, or from zero where it is free, clamped."""
-    x = clamps.get("input")
-    if x is None:
-        batch = clamps["output"].shape[:-1]
-        x = jnp.zeros((*batch, hierarchy.widths[0]), clamps["output"].dtype)
-    return hierarchy.clamped(hierarchy.feedforward(x), clamps)
+def _as_start(start: Start, forward: Activities, clamps: Clamps) -> Activities:
+    given = start(clamps) if callable(start) else start
+    free = {name: z.shape for name, z in forward.items() if name not in clamps}
+    for name, shape in free.items():
+        if name not in given or jnp.shape(given[name]) != shape:
+            shapes = {name: jnp.shape(z) for name, z in given.items()}
+            raise ValueError(f"start has activities of shapes {shapes}, the clamps ask for {free}.")
+    return {**forward, **given, **clamps}
 
 
-def _as_start(
-    start: Activities, like: Activities, clamps: Clamps, hierarchy: Hierarchy
-) -> Activities:
-    given, due = [jnp.shape(z) for z in start], [z.shape for z in like]
-    if given != due:
-        raise ValueError(f"start has activities of shapes {given}, the clamps ask for {due}.")
-    return hierarchy.clamped(start, clamps)
-
-
-def refuse_rise(
-    hierarchy: Hierarchy, clamps: Clamps, forward: Activities, settled: Settled
-) -> None:
+def refuse_rise(system: Settling, forward: Activities, settled: Settled) -> None:
     """Raise where inference diverged and that can be known now.
 
     A rise alone is none: activities at a kink of their activation never come quite to rest, and
@@ -163,39 +187,58 @@ def refuse_rise(
     """
     if not is_known(settled.relaxation) or float(settled.relaxation) >= 0:
         return
-    size = sum(float(jnp.sum(z**2)) for z in forward)
-    rounding = float(jnp.finfo(forward[0].dtype).eps) * size
-    if float(jnp.sum(settled.energy)) <= float(hierarchy.energy(forward, clamps)) + rounding:
+    start = system.to_state(forward)
+    size = sum(float(jnp.sum(z**2)) for z in forward.values())
+    rounding = float(jnp.finfo(system.hierarchy.dtype).eps) * size
+    if float(jnp.sum(settled.energy)) <= float(system.energy(start)) + rounding:
         return
-    norms = [float(jnp.linalg.norm(layer.weight, 2)) for layer in hierarchy.layers[1:]]
-    bound = 2 / (1 + max(norms, default=0.0) ** 2)
     raise RuntimeError(
         f"inference diverged: the energy rose by {-float(settled.relaxation):.3g} %. Give a "
-        f"smaller step_size: with these weights Euler steps are stable up to about {bound:.2g}."
+        "smaller step_size: from the feed-forward activities Euler steps are stable up to about "
+        f"{2 / steepest(system, start):.2g}."
     )
 
 
-class _LayerEnergies(eqx.Module):
-    """The layer energies as an observable."""
+def steepest(system: Settling, state: PyTree, iterations: int = 200) -> float:
+    """The largest curvature of the energy at a state, by power iteration on its Hessian."""
+    slope = jax.grad(system.energy)
 
-    hierarchy: Hierarchy
-    clamps: Clamps
+    def turn(direction: PyTree, _: None) -> tuple[PyTree, Array]:
+        bent = jax.jvp(slope, (state,), (direction,))[1]
+        size = optax.tree.norm(bent)
+        return jax.tree.map(lambda x: x / size, bent), size
 
-    def __call__(self, t: Any, state: Activities) -> Float[Array, " layers"]:
-        return self.hierarchy.layer_energies(state, self.clamps)
+    ones = jax.tree.map(jnp.ones_like, state)
+    start = jax.tree.map(lambda x: x / optax.tree.norm(ones), ones)
+    return float(jax.lax.scan(turn, start, None, length=iterations)[1][-1])
+
+
+class _Energies(eqx.Module):
+    """The energies as an observable."""
+
+    system: Settling
+
+    def __call__(self, t: Any, state: PyTree) -> Float[Array, " energies"]:
+        return self.system.energies(state)
 
 
 class _Quiet(eqx.Module):
-    """Whether the flow has come to rest: tested on the derivative, not on the state."""
+    """Whether the flow has come to rest: tested on the slope, not on the state."""
 
     tolerance: float
+    system: Settling | None
 
     def __call__(self, t: Any, state: PyTree, rate: PyTree) -> Bool[Array, ""]:
-        return _rms(rate) < self.tolerance
+        slope = rate if self.system is None else self.system.vector_field(t, state, None)
+        return _rms(slope, 0) < self.tolerance
 
 
-def _rms(rate: PyTree) -> Float[Array, "..."]:
-    """Root mean square over a sample's units, all layers together."""
-    leaves = jax.tree.leaves(rate)
-    units = sum(x.shape[-1] for x in leaves)
-    return jnp.sqrt(sum(jnp.sum(x**2, axis=-1) for x in leaves) / units)
+def _rms(slope: PyTree, sample_axes: int) -> Float[Array, "..."]:
+    """Root mean square over a sample's units, all nodes together; zero where there are none."""
+    leaves = jax.tree.leaves(slope)
+    units = sum(math.prod(x.shape[sample_axes:]) for x in leaves)
+    if not units:
+        return jnp.zeros(())
+    axes = [tuple(range(sample_axes, x.ndim)) for x in leaves]
+    total = sum(jnp.sum(x**2, axis=a) for x, a in zip(leaves, axes, strict=True))
+    return jnp.sqrt(total / units)

@@ -1,0 +1,54 @@
+"""Diagnostics as a figure."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ._diagnostics import Diagnostics
+
+MOST = 12
+"""Traces that a legend names; more are coloured by their depth."""
+
+
+def plot_diagnostics(found: "Diagnostics") -> "Figure":
+    """Energies while settling, cosines to backprop by edge, dead units by node."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    energies, cosines, dead = figure.subplots(1, 3)
+    trace = np.asarray(found.energy_trace)
+    colors = mpl.colormaps["viridis"](np.linspace(0, 0.9, len(found.names)))
+    for values, name, color in zip(trace.T, found.names, colors, strict=True):
+        label = name if len(found.names) <= MOST else None
+        energies.plot(np.where(values > 0, values, np.nan), color=color, label=label)
+    energies.plot(trace.sum(axis=1), "k--", label="total")
+    energies.set(yscale="log", xlabel="inference step", ylabel="energy of a sample")
+    energies.set_title(
+        f"relaxation {float(found.relaxation):.1f} %, imbalance {float(found.imbalance):.2g}"
+    )
+    energies.legend(frameon=False, fontsize=8)
+
+    names, values = [], []
+    for name, value in found.cosine.items():
+        layers = np.atleast_1d(np.asarray(value))
+        names += [name if len(layers) == 1 else f"{name} [{n}]" for n in range(len(layers))]
+        values += list(layers)
+    _bars(cosines, names, values, "cosine to backprop's update")
+    cosines.set_xlim(min(0, *values), 1)
+    _bars(dead, list(found.dead), [100 * float(x) for x in found.dead.values()], "dead units (%)")
+    dead.set_xlim(0, 100)
+    dead.set_title(f"largest residual {float(np.max(found.residual)):.2g}")
+    return figure
+
+
+def _bars(ax, names: list[str], values: list[float], label: str) -> None:
+    places = np.arange(len(names))
+    ax.barh(places, values, color="#0072B2")
+    shown = places[:: max(1, len(names) // MOST)]
+    ax.set_yticks(shown, [names[n] for n in shown], fontsize=8)
+    ax.invert_yaxis()
+    ax.set_xlabel(label)
