@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -178,20 +178,23 @@ def _epoch(
         chosen = jax.tree.map(lambda x: x[rows], data)
         key_of_batch = jr.fold_in(key, number)
         if not isinstance(gradient, IncrementalGradient):
-            slope, metrics = gradient(model, chosen, key_of_batch)  # pyright: ignore
+            slope, metrics = cast(Gradient, gradient)(model, chosen, key_of_batch)
             model, optimizer_state = updated(model, optimizer_state, slope)
             return (eqx.filter(model, eqx.is_array), optimizer_state), metrics
+        incremental = gradient
 
         def once(carry: PyTree, number: Array) -> tuple[PyTree, Metrics]:
             arrays, optimizer_state, state = carry
             model = eqx.combine(arrays, rest)
-            slope, metrics, state = gradient(model, chosen, jr.fold_in(key_of_batch, number), state)
+            slope, metrics, state = incremental(
+                model, chosen, jr.fold_in(key_of_batch, number), state
+            )
             model, optimizer_state = updated(model, optimizer_state, slope)
             return (eqx.filter(model, eqx.is_array), optimizer_state, state), metrics
 
-        state = gradient.start(model, chosen)
+        state = incremental.start(model, chosen)
         (arrays, optimizer_state, _), metrics = jax.lax.scan(
-            once, (arrays, optimizer_state, state), jnp.arange(gradient.updates)
+            once, (arrays, optimizer_state, state), jnp.arange(incremental.updates)
         )
         return (arrays, optimizer_state), _means(metrics)
 

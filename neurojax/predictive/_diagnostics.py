@@ -26,11 +26,11 @@ class Diagnostics(eqx.Module):
       feed-forward and the settled state; `energy_trace`: of each step [steps + 1, energies].
     - `relaxation`: by how much of its start the total energy fell, in percent.
     - `imbalance`: the largest of the settled energies by the smallest.
-    - `cosine`: of each edge with weights, by name, between the predictive-coding gradient and
-      backprop's; [layers] for the edge of a stack.
+    - `cosine`: of each edge with weights (`edges` names them; each layer's of a stack), between the
+      predictive-coding gradient and backprop's.
     - `residual`: root mean square of dE/dz at the end, of each sample; `steps` that were taken.
-    - `dead`: of each node that predicts others, by name, the part of its units to which nothing
-      that they predict is sensitive, in any of the samples.
+    - `dead`: of each node that predicts others (`nodes` names them), the part of its units to which
+      nothing that they predict is sensitive, in any of the samples.
     """
 
     energy_before: Float[Array, " energies"]
@@ -38,11 +38,13 @@ class Diagnostics(eqx.Module):
     energy_trace: Float[Array, "times energies"]
     relaxation: Float[Array, ""]
     imbalance: Float[Array, ""]
-    cosine: dict[str, Float[Array, "..."]]
+    cosine: Float[Array, " edges"]
     residual: Float[Array, " samples"]
     steps: Int[Array, ""]
-    dead: dict[str, Float[Array, ""]]
+    dead: Float[Array, " nodes"]
     names: tuple[str, ...] = eqx.field(static=True)
+    edges: tuple[str, ...] = eqx.field(static=True)
+    nodes: tuple[str, ...] = eqx.field(static=True)
 
     def plot(self) -> "Figure":
         """A matplotlib figure: energies while settling, cosines to backprop, dead units."""
@@ -63,30 +65,38 @@ def diagnose(
     _, local = weight_gradient(hierarchy, settled.activities, clamps)
     backprop, _ = BackpropRule()(hierarchy, (x, y))
     after = trace[-1]
+    cosines = edge_cosines(local, backprop)
+    dead = dead_units(hierarchy, settled.activities)
     return Diagnostics(
         energy_before=trace[0],
         energy_after=after,
         energy_trace=trace,
         relaxation=settled.relaxation,
         imbalance=jnp.max(after) / jnp.maximum(jnp.min(after), jnp.finfo(after.dtype).tiny),
-        cosine=edge_cosines(local, backprop),
+        cosine=jnp.stack(list(cosines.values())),
         residual=settled.residual,
         steps=settled.steps,
-        dead=dead_units(hierarchy, settled.activities),
+        dead=jnp.stack(list(dead.values())) if dead else jnp.zeros(0),
         names=hierarchy.energy_names,
+        edges=tuple(cosines),
+        nodes=tuple(dead),
     )
 
 
-def edge_cosines(a: Hierarchy, b: Hierarchy) -> dict[str, Float[Array, "..."]]:
+def edge_cosines(a: Hierarchy, b: Hierarchy) -> dict[str, Float[Array, ""]]:
     """The cosine between two gradients in each edge's weights, of each layer in a stack's."""
     found = {}
     for number, (p, q) in enumerate(zip(a.edges, b.edges, strict=True)):
-        if not jax.tree.leaves(p.module):
+        weights, others = jax.tree.leaves(p.module), jax.tree.leaves(q.module)
+        if not weights:
             continue
-        length = a.by_name[p.target].length
-        cosine = _cosine if length is None else jax.vmap(_cosine)
         name = p.name if p.name not in found else f"{p.name} ({number})"
-        found[name] = cosine(jax.tree.leaves(p.module), jax.tree.leaves(q.module))
+        length = a.by_name[p.target].length
+        if length is None:
+            found[name] = _cosine(weights, others)
+        else:
+            layers = jax.vmap(_cosine)(weights, others)
+            found |= {f"{name}[{n}]": layers[n] for n in range(length)}
     return found
 
 
@@ -137,10 +147,8 @@ def target_alignment(
         pair = (x[None], y[None])
         gradient, _ = rule(hierarchy, pair, None)
         updates = jax.tree.map(lambda g: -learning_rate * g, gradient)
-        before, after = (
-            energy.mean(predict(h, pair[0]))
-            for h in (hierarchy, eqx.apply_updates(hierarchy, updates))
-        )
+        moved = eqx.apply_updates(hierarchy, updates)
+        before, after = (energy.mean(predict(h, pair[0])) for h in (hierarchy, moved))
         return _cosine([after - before], [pair[1] - before])
 
     return jax.lax.map(lambda pair: one(*pair), (x, y))

@@ -1,6 +1,6 @@
 """Diagnostics as a figure."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,20 +32,15 @@ def plot_diagnostics(found: "Diagnostics") -> "Figure":
     )
     energies.legend(frameon=False, fontsize=8)
 
-    names, values = [], []
-    for name, value in found.cosine.items():
-        layers = np.atleast_1d(np.asarray(value))
-        names += [name if len(layers) == 1 else f"{name} [{n}]" for n in range(len(layers))]
-        values += list(layers)
-    _bars(cosines, names, values, "cosine to backprop's update")
-    cosines.set_xlim(min(0, *values), 1)
-    _bars(dead, list(found.dead), [100 * float(x) for x in found.dead.values()], "dead units (%)")
+    _bars(cosines, found.edges, np.asarray(found.cosine), "cosine to backprop's update")
+    cosines.set_xlim(min(0, *found.cosine), 1)
+    _bars(dead, found.nodes, 100 * np.asarray(found.dead), "dead units (%)")
     dead.set_xlim(0, 100)
     dead.set_title(f"largest residual {float(np.max(found.residual)):.2g}")
     return figure
 
 
-def _bars(ax, names: list[str], values: list[float], label: str) -> None:
+def _bars(ax: Any, names: tuple[str, ...], values: np.ndarray, label: str) -> None:
     places = np.arange(len(names))
     ax.barh(places, values, color="#0072B2")
     shown = places[:: max(1, len(names) // MOST)]

@@ -1,7 +1,7 @@
 """How a hierarchy learns: by the local gradient where it settles, or by backpropagation."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal, final
+from typing import Literal, cast, final
 
 import equinox as eqx
 import jax
@@ -217,7 +217,7 @@ def nudged(
 def _unweighted(gradient: Hierarchy) -> Hierarchy:
     """A gradient in the structure of the hierarchy before its output's energy was weighted."""
     place = list(gradient.by_name).index(OUTPUT)
-    inner = gradient.nodes[place].energy.energy  # pyright: ignore[reportFunctionMemberAccess]
+    inner = cast(Weighted, gradient.nodes[place].energy).energy
     return eqx.tree_at(lambda m: m.nodes[place].energy, gradient, inner)
 
 
