@@ -14,8 +14,9 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from neurojax.predictive import BackpropRule, Gaussian, PredictiveCoding, infer, mlp
-from neurojax.predictive._rules import layer_cosines, weight_gradient
+from neurojax.predictive import BackpropRule, Gaussian, PredictiveCoding, infer, mlp, predict
+from neurojax.predictive._diagnostics import edge_cosines
+from neurojax.predictive._rules import weight_gradient
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -25,7 +26,7 @@ def network_and_batch(precision: float = 1.0, error: float = 1.0):
     output = Gaussian(precision)
     hierarchy = mlp((4, 8, 8, 3), jr.key(0), activation=jnp.tanh, output=output)
     x, delta = jr.normal(jr.key(1), (6, 4)), jr.normal(jr.key(2), (6, 3))
-    return hierarchy, (x, hierarchy.feedforward(x)[-1] + error * delta)
+    return hierarchy, (x, predict(hierarchy, x) + error * delta)
 
 
 def updates(hierarchy, batch):
@@ -36,7 +37,7 @@ def updates(hierarchy, batch):
 
 def distances(local, backprop) -> np.ndarray:
     """Between each layer's gradients, relative to backprop's size."""
-    return np.array([distance(a, b) for a, b in zip(local.layers, backprop.layers, strict=True)])
+    return np.array([distance(a, b) for a, b in zip(local.edges, backprop.edges, strict=True)])
 
 
 def distance(a, b) -> float:
@@ -50,7 +51,7 @@ def test_a_weak_output_makes_updates_backprops():
     assert distances(*weak).min() > 1e-4  # not backprop under another name
     assert distances(*weaker).max() < 3e-3
     np.testing.assert_allclose(distances(*weak) / distances(*weaker), 10, rtol=0.2)
-    assert (1 - layer_cosines(*weaker) < 1e-5).all()
+    assert all(1 - cosine < 1e-5 for cosine in edge_cosines(*weaker).values())
 
 
 def test_a_small_output_error_alone_does_not():
@@ -67,11 +68,11 @@ def test_steps_of_one_pass_through_backprop():
     backprop, _ = BackpropRule()(hierarchy, (x, y))
     for n in range(3):
         steps = 2 - n
-        state = hierarchy.feedforward(x)
+        state = hierarchy.feedforward(clamps)
         if steps:
             state = infer(hierarchy, clamps, steps=steps, step_size=1.0).activities
         _, local = weight_gradient(hierarchy, state, clamps)
-        assert distance(local.layers[n], backprop.layers[n]) < 1e-13
+        assert distance(local.edges[n], backprop.edges[n]) < 1e-13
 
 
 def test_backprop_is_the_gradient_of_the_mean_output_energy():
@@ -85,7 +86,8 @@ def test_backprop_is_the_gradient_of_the_mean_output_energy():
         return 0.5 * jnp.mean(jnp.sum((z - y) ** 2, axis=1))
 
     gradient, metrics = BackpropRule()(hierarchy, (x, y))
-    value, due = jax.value_and_grad(loss)(hierarchy.layers)
+    layers = [edge.module for edge in hierarchy.edges]
+    value, due = jax.value_and_grad(loss)(layers)
     np.testing.assert_allclose(metrics["energy"], value, rtol=1e-12)
-    for a, b in zip(jax.tree.leaves(gradient.layers), jax.tree.leaves(due), strict=True):
+    for a, b in zip(jax.tree.leaves(gradient.edges), jax.tree.leaves(due), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-14)

@@ -6,7 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from neurojax.predictive import Categorical, Dense, Gaussian, Hierarchy, mlp
+from neurojax.predictive import Categorical, Dense, Gaussian, Hierarchy, chain, mlp
 from neurojax.predictive._rules import weight_gradient
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -25,11 +25,11 @@ def clamped_batch(samples: int = 5) -> dict:
     return {"input": jr.normal(jr.key(1), (samples, 4)), "output": y}
 
 
-def activities_near(hierarchy: Hierarchy, x) -> tuple:
-    return tuple(
-        z + 0.3 * jr.normal(jr.fold_in(jr.key(3), n), z.shape)
-        for n, z in enumerate(hierarchy.feedforward(x))
-    )
+def activities_near(hierarchy: Hierarchy, x) -> dict:
+    return {
+        name: z + 0.3 * jr.normal(jr.fold_in(jr.key(3), n), z.shape)
+        for n, (name, z) in enumerate(hierarchy.feedforward({"input": x}).items())
+    }
 
 
 def moved(tree, place: int, direction, by: float):
@@ -51,12 +51,15 @@ def test_activities_flow_down_the_energy(output: str, clamped: tuple[str, ...]):
     clamps = {name: everything[name] for name in clamped}
     state = activities_near(hierarchy, everything["input"])
     rate = hierarchy.vector_field(0.0, state, clamps)
-    free = [n for n, r in enumerate(rate) if r is not None]
-    assert free == [n for n in range(3) if n > 0 or "input" not in clamps]
-    for n in free:
-        direction = jr.normal(jr.fold_in(jr.key(4), n), state[n].shape)
-        due = -slope(lambda z: hierarchy.energy(z, clamps), state, n, direction)
-        np.testing.assert_allclose(jnp.sum(rate[n] * direction), due, rtol=1e-7)
+    free = [name for name, r in rate.items() if r is not None]
+    # With the output free, nothing above asks anything of the hidden layers.
+    assert free == [n for n in ("h1", "h2", "input") if "output" in clamps and n not in clamps]
+    names = sorted(state)  # as the leaves are
+    for name in free:
+        direction = jr.normal(jr.key(4), state[name].shape)
+        place = names.index(name)
+        due = -slope(lambda z: hierarchy.energy(z, clamps), state, place, direction)
+        np.testing.assert_allclose(jnp.sum(rate[name] * direction), due, rtol=1e-7)
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
@@ -64,11 +67,11 @@ def test_weights_follow_the_mean_energy(output: str):
     hierarchy, clamps = network(output), clamped_batch()
     state = activities_near(hierarchy, clamps["input"])
     energy, gradient = weight_gradient(hierarchy, state, clamps)
-    mean = lambda layers: Hierarchy(layers, hierarchy.energies).energy(state, clamps) / 5  # noqa: E731
-    np.testing.assert_allclose(energy, mean(hierarchy.layers))
-    for n, given in enumerate(jax.tree.leaves(gradient.layers)):
+    mean = lambda edges: Hierarchy(hierarchy.nodes, edges).energy(state, clamps) / 5  # noqa: E731
+    np.testing.assert_allclose(energy, mean(hierarchy.edges))
+    for n, given in enumerate(jax.tree.leaves(gradient.edges)):
         direction = jr.normal(jr.fold_in(jr.key(5), n), given.shape)
-        due = slope(mean, hierarchy.layers, n, direction)
+        due = slope(mean, hierarchy.edges, n, direction)
         np.testing.assert_allclose(jnp.sum(given * direction), due, rtol=1e-7)
 
 
@@ -77,13 +80,15 @@ def test_a_layers_weight_gradient_is_local():
     hierarchy, clamps = network("Gaussian"), clamped_batch()
     state = hierarchy.clamped(activities_near(hierarchy, clamps["input"]), clamps)
     _, gradient = weight_gradient(hierarchy, state, clamps)
-    for n, layer in enumerate(hierarchy.layers):
+    for n, edge in enumerate(hierarchy.edges):
+        layer, found = edge.module, gradient.edges[n].module
         weight, bias = np.asarray(layer.weight), np.asarray(layer.bias)
-        below = np.asarray(state[n]) if n == 0 else np.tanh(state[n])
-        error = np.asarray(state[n + 1]) - (below @ weight.T + bias)
+        z, names = state, [node.name for node in hierarchy.nodes]
+        below = np.asarray(z[names[n]]) if n == 0 else np.tanh(z[names[n]])
+        error = np.asarray(z[names[n + 1]]) - (below @ weight.T + bias)
         error = error * (2.5 if n == 2 else 1.0)
-        np.testing.assert_allclose(gradient.layers[n].weight, -error.T @ below / 5, atol=1e-12)
-        slope_of_bias = np.asarray(gradient.layers[n].bias)
+        np.testing.assert_allclose(found.weight, -error.T @ below / 5, atol=1e-12)
+        slope_of_bias = np.asarray(found.bias)
         np.testing.assert_allclose(slope_of_bias, -error.mean(axis=0), atol=1e-12)
 
 
@@ -103,12 +108,14 @@ def test_a_precision_must_be_positive(precision: float):
         Gaussian(precision)
 
 
-def test_layers_and_energies_must_fit():
+def test_layers_must_fit():
     weight = lambda out, into: Dense(jnp.zeros((out, into)), None)  # noqa: E731
-    with pytest.raises(ValueError, match="layer 1 gives 4 units, layer 2 takes 5"):
-        Hierarchy((weight(4, 3), weight(2, 5)), (Gaussian(), Gaussian()))
-    with pytest.raises(ValueError, match="one for each of the 2 layers, got 1"):
-        Hierarchy((weight(4, 3), weight(2, 4)), (Gaussian(),))
+    with pytest.raises(
+        ValueError, match=r"module 1, Dense, does not take .* \(4,\) of 'h1'"
+    ):
+        chain([weight(4, 3), weight(2, 5)], 3)
+    with pytest.raises(ValueError, match="modules is empty"):
+        chain([], 3)
     with pytest.raises(
         ValueError, match=r"widths must be at least two positive numbers, got \(3,\)"
     ):

@@ -24,11 +24,16 @@ def part(clamps: dict, rows) -> dict:
     return {name: value[rows] for name, value in clamps.items()}
 
 
+def pairs(a, b) -> list[tuple]:
+    """Activities of two inferences, node by node."""
+    return [(a.activities[name], b.activities[name]) for name in b.activities]
+
+
 def rms_slope(hierarchy: Hierarchy, activities, clamps) -> np.ndarray:
     """Root mean square of dE/dz over each sample's hidden units."""
-    first, *hidden, last = activities
-    energy = lambda hidden: hierarchy.energy((first, *hidden, last), clamps)  # noqa: E731
-    slopes = np.concatenate(jax.grad(energy)(hidden), axis=-1)
+    hidden = {name: z for name, z in activities.items() if name not in clamps}
+    energy = lambda hidden: hierarchy.energy({**activities, **hidden}, clamps)  # noqa: E731
+    slopes = np.concatenate(list(jax.grad(energy)(hidden).values()), axis=-1)
     return np.sqrt(np.mean(slopes**2, axis=-1))
 
 
@@ -37,7 +42,7 @@ def test_a_trajectory_is_the_same_in_a_batch_of_1_and_of_64():
     steps, size = 30, 0.1
 
     def trajectory(clamps: dict) -> tuple:
-        start = hierarchy.clamped(hierarchy.feedforward(clamps["input"]), clamps)
+        start = hierarchy.feedforward(clamps)
         record = {"activities": lambda t, state: state}
         how = {"t1": steps * size, "dt": size, "solver": diffrax.Euler(), "record": record}
         return nj.simulate(hierarchy, clamps, state=start, **how)["activities"]
@@ -45,7 +50,7 @@ def test_a_trajectory_is_the_same_in_a_batch_of_1_and_of_64():
     whole = trajectory(clamps)
     for sample in (0, 17, 63):
         alone = trajectory(part(clamps, slice(sample, sample + 1)))
-        for z, due in zip(alone, whole, strict=True):
+        for z, due in zip(alone.values(), whole.values(), strict=True):
             assert z.shape == (steps, 1, due.shape[-1])
             # As far as a matrix product's rounding depends on its shape.
             np.testing.assert_allclose(z[:, 0], due[:, sample], atol=2e-6)
@@ -58,7 +63,7 @@ def test_each_sample_stops_at_its_own_step_whatever_its_batch():
     for sample in (0, 63):
         alone = infer(hierarchy, part(clamps, slice(sample, sample + 1)), steps=400, tolerance=1e-3)
         assert alone.steps.tolist() == [int(whole.steps[sample])]
-        for z, due in zip(alone.activities, whole.activities, strict=True):
+        for z, due in pairs(alone, whole):
             np.testing.assert_allclose(z[0], due[sample], atol=2e-6)
 
 
@@ -66,7 +71,7 @@ def test_a_sample_without_a_batch():
     hierarchy, clamps = network(), batch(3)
     how = {"steps": 400, "tolerance": 1e-3}
     whole, alone = infer(hierarchy, clamps, **how), infer(hierarchy, part(clamps, 1), **how)
-    for z, due in zip(alone.activities, whole.activities, strict=True):
+    for z, due in pairs(alone, whole):
         np.testing.assert_allclose(z, due[1], atol=2e-6)
     assert alone.residual.shape == alone.steps.shape == ()
 
@@ -82,7 +87,7 @@ def test_it_stops_when_the_slope_is_below_the_tolerance_and_not_before():
     before = infer(hierarchy, alone, steps=steps - 2)
     assert rms_slope(hierarchy, before.activities, alone) >= 1e-3
     after = infer(hierarchy, alone, steps=steps)
-    for z, due in zip(after.activities, settled.activities, strict=True):
+    for z, due in pairs(after, settled):
         np.testing.assert_allclose(z[0], due[5], atol=2e-6)
 
 
@@ -116,7 +121,7 @@ def test_going_on_from_where_it_ended():
     half = infer(hierarchy, clamps, steps=10)
     rest = infer(hierarchy, clamps, steps=15, start=half.activities)
     whole = infer(hierarchy, clamps, steps=25)
-    for z, due in zip(rest.activities, whole.activities, strict=True):
+    for z, due in pairs(rest, whole):
         np.testing.assert_array_equal(z, due)
 
 
@@ -137,18 +142,18 @@ def test_only_the_output_clamped_it_generates():
     hierarchy = network()
     clamps = {"output": predict(hierarchy, batch(5)["input"])}
     settled = infer(hierarchy, clamps, steps=4000, step_size=0.2)
-    assert [z.shape for z in settled.activities] == [(5, 6), (5, 16), (5, 12), (5, 4)]
-    np.testing.assert_array_equal(settled.activities[-1], clamps["output"])
+    assert [z.shape for z in settled.activities.values()] == [(5, 16), (5, 12), (5, 6), (5, 4)]
+    np.testing.assert_array_equal(settled.activities["output"], clamps["output"])
     blank = jnp.zeros((5, 6))
     error = lambda x: float(jnp.mean((predict(hierarchy, x) - clamps["output"]) ** 2))  # noqa: E731
-    assert error(settled.activities[0]) < 0.05 * error(blank)
+    assert error(settled.activities["input"]) < 0.05 * error(blank)
 
 
 def test_steps_that_are_too_large_are_told_with_the_size_that_holds():
     """For one hidden layer the size that is named is exact: 2 / (1 + |W₂|²)."""
     hierarchy = mlp((6, 16, 4), jr.key(0), activation=lambda x: x)
     clamps = part(batch(), slice(4))
-    bound = 2 / (1 + float(np.linalg.norm(hierarchy.layers[1].weight, 2)) ** 2)
+    bound = 2 / (1 + float(np.linalg.norm(hierarchy.edges[1].module.weight, 2)) ** 2)
     infer(hierarchy, clamps, steps=400, step_size=0.97 * bound)
     with pytest.raises(RuntimeError, match=f"energy rose .* step_size: .* about {bound:.2g}"):
         infer(hierarchy, clamps, steps=400, step_size=1.03 * bound)
@@ -170,11 +175,17 @@ def test_inside_jit_divergence_shows_in_the_relaxation():
 
 REFUSED = {
     "empty": ({}, "clamps is empty"),
-    "unknown name": ({"inputs": (4, 6)}, "clamps has no 'inputs': .* input, output"),
-    "input width": ({"input": (4, 5)}, r"clamps\['input'\] has shape \(4, 5\), its layer 6 units"),
+    "unknown name": (
+        {"inputs": (4, 6)},
+        "no 'inputs': the nodes are input, h1, h2, output",
+    ),
+    "input width": (
+        {"input": (4, 5)},
+        r"\['input'\] has shape \(4, 5\), its node \(6,\) behind",
+    ),
     "output width": (
         {"input": (4, 6), "output": (4, 3)},
-        r"clamps\['output'\] has shape \(4, 3\), its layer 4 units",
+        r"clamps\['output'\] has shape \(4, 3\), its node \(4,\) behind",
     ),
     "samples": (
         {"input": (1, 6), "output": (5, 4)},
@@ -219,9 +230,10 @@ def test_arguments_that_make_no_sense(how, message):
 
 def test_a_start_of_other_shapes():
     hierarchy, clamps = network(), batch(3)
-    first = hierarchy.feedforward(clamps["input"])
-    for start in (first[:-1], hierarchy.feedforward(clamps["input"][:1])):
-        with pytest.raises(ValueError, match=r"start has activities of shapes \[\(., 6\)"):
+    first = hierarchy.feedforward(clamps)
+    few = {name: z for name, z in first.items() if name != "h1"}
+    for start in (few, hierarchy.feedforward(part(clamps, slice(1)))):
+        with pytest.raises(ValueError, match=r"start has activities of shapes .*, the clamps ask"):
             infer(hierarchy, clamps, start=start)
 
 

@@ -19,14 +19,13 @@ def initial_hierarchy() -> predictive.Hierarchy:
     first, *rest = jax.tree.map(jnp.asarray, pc_task.parameters())
     layers = [predictive.Dense(first[0], first[1])]
     layers += [predictive.Dense(weight, bias, jax.nn.relu) for weight, bias in rest]
-    return predictive.Hierarchy(tuple(layers), (predictive.Gaussian(),) * len(layers))
+    return predictive.chain(layers, first[0].shape[1])
 
 
 def main() -> None:
     rule = predictive.PredictiveCoding(steps=INFERENCE_STEPS, step_size=STEP_SIZE)
     start = initial_hierarchy()
-    nothing = jax.tree.map(lambda _: False, start)
-    spec = eqx.tree_at(lambda h: h.layers, nothing, jax.tree.map(lambda _: True, start.layers))
+    spec = predictive.weights_of(start)
     arrays, static = eqx.partition(start, eqx.is_array)
 
     @jax.jit
