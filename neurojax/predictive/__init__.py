@@ -8,6 +8,7 @@ from ._chains import (
     mlp as mlp,
     residual_mlp as residual_mlp,
 )
+from ._closed_form import equilibrium as equilibrium
 from ._diagnostics import (
     Diagnostics as Diagnostics,
     diagnose as diagnose,
@@ -27,7 +28,9 @@ from ._energies import (
 )
 from ._finetune import accuracy as accuracy, finetune as finetune, weights_of as weights_of
 from ._hierarchy import Hierarchy as Hierarchy, predict as predict
+from ._hopfield import ModernHopfield as ModernHopfield
 from ._inference import Settled as Settled, infer as infer
+from ._mupc import mupc as mupc
 from ._parts import Edge as Edge, Node as Node
 from ._rules import (
     BackpropRule as BackpropRule,
@@ -37,4 +40,9 @@ from ._rules import (
     rule_named as rule_named,
     weight_decay as weight_decay,
     weight_gradient as weight_gradient,
+)
+from ._sampling import Langevin as Langevin, Samples as Samples, sample as sample
+from ._temporal import (
+    TemporalPredictiveCoding as TemporalPredictiveCoding,
+    infer_sequence as infer_sequence,
 )

@@ -1,7 +1,7 @@
 """Inference: the activities settle under the clamps."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import diffrax
@@ -12,7 +12,6 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ..core import is_known, simulate
-from ._checks import check_clamps
 from ._descent import Descent
 from ._hierarchy import Activities, Clamps, Hierarchy
 from ._settling import Settling, settling
@@ -54,6 +53,7 @@ def infer(
     hierarchy: Hierarchy,
     clamps: Clamps,
     *,
+    known: Mapping[str, Bool[Array, "..."]] | None = None,
     steps: int = 20,
     step_size: float | None = None,
     tolerance: float | None = None,
@@ -65,7 +65,8 @@ def infer(
 ) -> Settled:
     """Let the activities flow down the energy from the feed-forward ones, or from `start`.
 
-    - `clamps`: activities held at data, by node, [batch, *shape] each.
+    - `clamps`: activities held at data, by node, [batch, *shape] each; `known`: masks, true where
+      the data of a node are known, for completing the rest.
     - `steps` of `step_size` (0.1 unless given) by Euler's method or the `solver`: one of diffrax,
       or an optax transformation, which has its own step size.
     - `tolerance`: each sample stops once the root mean square of the energy's slope over its free
@@ -83,22 +84,20 @@ def infer(
     feed-forward activities (outside jit; inside it see `Settled.relaxation`): the steps are too
     large for the weights.
     """
-    check_clamps(hierarchy.by_name, clamps)
-    if not clamps:
-        raise ValueError("clamps is empty: nothing to infer from.")
+    system = settling(hierarchy, clamps, known=known or {}, coordinates=coordinates)
     how = _checked(steps, step_size, tolerance, solver, controller, record_energy)
-    system = settling(hierarchy, clamps, coordinates)
-    forward = hierarchy.feedforward(clamps)
-    first = system.to_state(forward if start is None else _as_start(start, forward, clamps))
+    forward = system.feedforward()
+    begin = forward if start is None else _as_start(start, forward, clamps, system)
+    first = system.to_state(begin)
     if not jax.tree.leaves(first):
-        settled = _settled(system, first, first, jnp.zeros((), jnp.int32), tolerance)
+        settled = settled_at(system, first, first, jnp.zeros((), jnp.int32), tolerance)
     elif tolerance is not None:
         final, taken = _until(system, first, tolerance, how)
-        settled = _settled(system, first, final, taken, tolerance)
+        settled = settled_at(system, first, final, taken, tolerance)
     else:
         record: dict[str, Any] = {"energy": _Energies(system)} if record_energy else {}
         sol = simulate(system, state=first, record=record, **how)
-        settled = _settled(system, first, sol.final.state, sol.steps, None)
+        settled = settled_at(system, first, sol.final.state, sol.steps, None)
         if record_energy:
             settled = settled._replace(energy_trace=jnp.vstack([sol["energy"], settled.energy]))
     refuse_rise(system, forward, settled)
@@ -143,23 +142,23 @@ def _until(
 ) -> tuple[PyTree, Array]:
     """Each sample in a run of its own, so that each stops on its own."""
 
-    def one(state: PyTree, clamps: dict, given: dict) -> tuple[PyTree, Array]:
-        alone = type(system)(system.hierarchy, clamps, given)
+    def one(state: PyTree, clamps: dict, partial: dict, given: dict) -> tuple[PyTree, Array]:
+        alone = type(system)(system.hierarchy, clamps, partial, given)
         # The change over a step is the slope's only where the solver is Euler's.
         quiet = _Quiet(tolerance, alone if isinstance(how["solver"], Descent) else None)
         sol = simulate(alone, state=state, until=quiet, record=(), **how)
         return sol.final.state, sol.steps
 
-    run = jax.vmap(one) if system.batched else one
-    return run(first, system.clamps, system.given)
+    run = jax.vmap(one) if system.samples else one
+    return run(first, system.clamps, system.partial, system.given)
 
 
-def _settled(
+def settled_at(
     system: Settling, first: PyTree, state: PyTree, steps: Array, tolerance: float | None
 ) -> Settled:
-    residual = _rms(system.vector_field(0.0, state, None), 1 if system.batched else 0)
+    residual = _rms(system.vector_field(0.0, state, None), len(system.samples))
     return Settled(
-        activities=system.hierarchy.completed(system.to_activities(state), system.clamps),
+        activities=system.completed(state),
         steps=steps,
         residual=residual,
         converged=None if tolerance is None else residual < tolerance,
@@ -169,14 +168,14 @@ def _settled(
     )
 
 
-def _as_start(start: Start, forward: Activities, clamps: Clamps) -> Activities:
+def _as_start(start: Start, forward: Activities, clamps: Clamps, system: Settling) -> Activities:
     given = start(clamps) if callable(start) else start
-    free = {name: z.shape for name, z in forward.items() if name not in clamps}
+    free = {name: z.shape for name, z in forward.items() if name not in system.clamps}
     for name, shape in free.items():
         if name not in given or jnp.shape(given[name]) != shape:
             shapes = {name: jnp.shape(z) for name, z in given.items()}
             raise ValueError(f"start has activities of shapes {shapes}, the clamps ask for {free}.")
-    return {**forward, **given, **clamps}
+    return {**forward, **given, **system.clamps}
 
 
 def refuse_rise(system: Settling, forward: Activities, settled: Settled) -> None:

@@ -1,13 +1,14 @@
 """A hierarchy under clamps: only what is free moves, and what is constant is computed once."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, final
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ..core import EnergySystem
-from ._checks import samples_of
+from ._checks import check_clamps, samples_of
 from ._graph import Factor, feedforward_order
 from ._hierarchy import Activities, Clamps, Hierarchy, mean_of
 
@@ -15,34 +16,68 @@ from ._hierarchy import Activities, Clamps, Hierarchy, mean_of
 class Settling(EnergySystem):
     """The free activities of a hierarchy, with the predictions that the clamps alone make given.
 
-    The drive is not used. Made by `settling`.
+    `partial` holds the data and the mask (true where they are known) of nodes that are clamped in
+    some units only. The drive is not used. Made by `settling`.
     """
 
     hierarchy: Hierarchy
     clamps: dict[str, Array]
+    partial: dict[str, tuple[Array, Array]]
     given: dict[int, PyTree]
 
     @property
-    def batched(self) -> bool:
-        """Whether the clamps hold a batch of samples."""
-        return bool(samples_of(self.hierarchy.by_name, self.clamps))
+    def samples(self) -> tuple[int, ...]:
+        """The shape of the samples: (batch,) or none."""
+        return samples_of(self.hierarchy.by_name, self.data)
+
+    @property
+    def data(self) -> Activities:
+        """What was clamped, wholly or partly."""
+        return {**self.clamps, **{name: data for name, (data, _) in self.partial.items()}}
+
+    @property
+    def barren(self) -> frozenset[str]:
+        """The nodes that rest at their predictions."""
+        return self.hierarchy.barren(self.data)
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> PyTree:
-        return self.to_state(self.hierarchy.feedforward(self.clamps))
+        return self.to_state(self.feedforward())
+
+    def feedforward(self) -> Activities:
+        """The activities that follow from the clamped ones, each at its prediction; unknown units
+        of nodes that nothing predicts are zero."""
+        if self.clamps:
+            return self._held(self.hierarchy.feedforward(self.clamps))
+        blank = {name: jnp.where(mask, data, 0) for name, (data, mask) in self.partial.items()}
+        forward = self.hierarchy.feedforward(blank)
+        again = {
+            factor.target: self.hierarchy.at_prediction(factor, forward, self.samples)
+            for factor in self.hierarchy.inferred
+            if factor.target in blank and not factor.own
+        }
+        return self._held({**forward, **again})
 
     def to_state(self, z: Activities) -> Activities:
         """The part of all activities that moves."""
-        barren = self.hierarchy.barren(self.clamps)
+        barren = self.barren
         return {k: v for k, v in z.items() if k not in self.clamps and k not in barren}
 
     def to_activities(self, state: Activities) -> Activities:
         """All activities but the barren ones, which follow."""
-        return {**state, **self.clamps}
+        return {**self._held(state), **self.clamps}
+
+    def completed(self, state: PyTree) -> Activities:
+        """All activities, the barren ones at their predictions."""
+        return self.hierarchy.completed(self.to_activities(state), self.data)
+
+    def _held(self, z: Activities) -> Activities:
+        held = {n: jnp.where(mask, data, z[n]) for n, (data, mask) in self.partial.items()}
+        return {**z, **held}
 
     def energies(self, state: PyTree) -> Float[Array, " energies"]:
         """Of each prediction, summed over samples."""
-        barren = self.hierarchy.barren(self.clamps)
-        return self.hierarchy.cost(self.to_activities(state), without=barren, given=self.given)
+        z = self.to_activities(state)
+        return self.hierarchy.cost(z, without=self.barren, given=self.given)
 
     def energy(self, state: PyTree, clamps: Any = None) -> Float[Array, ""]:
         return jnp.sum(self.energies(state))
@@ -76,13 +111,15 @@ class ErrorSettling(Settling):
 
     def to_activities(self, state: Activities) -> Activities:
         z = dict(self.clamps)
-        samples = samples_of(self.hierarchy.by_name, {**state, **z})
         for name, factor in self._order():
             z[name] = (
                 state[name]
                 if factor is None
-                else self.hierarchy.at_prediction(factor, z, samples, state[name], self.given)
+                else self.hierarchy.at_prediction(factor, z, self.samples, state[name], self.given)
             )
+            if name in self.partial:
+                data, mask = self.partial[name]
+                z[name] = jnp.where(mask, data, z[name])
         return z
 
     def _mean(self, factor: Factor, z: Activities) -> Array:
@@ -93,7 +130,7 @@ class ErrorSettling(Settling):
 
     def _order(self) -> list[tuple[str, Factor | None]]:
         """The free nodes, each with its prediction, in the order in which they follow."""
-        hierarchy, barren = self.hierarchy, self.hierarchy.barren(self.clamps)
+        hierarchy, barren = self.hierarchy, self.barren
         order = feedforward_order(list(hierarchy.by_name), hierarchy.inferred, self.clamps)
         return [(name, factor) for name, factor in order if name not in barren]
 
@@ -101,11 +138,37 @@ class ErrorSettling(Settling):
 COORDINATES = {"activities": Settling, "errors": ErrorSettling}
 
 
-def settling(hierarchy: Hierarchy, clamps: Clamps, coordinates: str = "activities") -> Settling:
-    """The system of what is free under the clamps, in activities or in "errors"."""
+def settling(
+    hierarchy: Hierarchy,
+    clamps: Clamps,
+    *,
+    known: Mapping[str, Array] = MappingProxyType({}),
+    coordinates: str = "activities",
+) -> Settling:
+    """The system of what is free under the clamps, in activities or in "errors"; `known` masks the
+    units of those that are clamped in part.
+
+    Raises `ValueError` for clamps that do not fit the nodes, or none.
+    """
+    nodes = hierarchy.by_name
+    check_clamps(nodes, clamps)
+    if not clamps:
+        raise ValueError("clamps is empty: nothing to infer from.")
     if coordinates not in COORDINATES:
         raise ValueError(f"coordinates must be 'activities' or 'errors', got {coordinates!r}.")
-    return COORDINATES[coordinates](hierarchy, dict(clamps), given_by(hierarchy, clamps))
+    partial = {}
+    for name, mask in known.items():
+        if name not in clamps:
+            raise ValueError(f"known has {name!r}, which is not clamped: {', '.join(clamps)} are.")
+        shape = jnp.shape(clamps[name])
+        if jnp.shape(mask) not in (shape, nodes[name].full_shape) or mask.dtype != bool:
+            raise ValueError(
+                f"known[{name!r}] must be bool, of shape {nodes[name].full_shape} or {shape}, got "
+                f"{mask.dtype}{jnp.shape(mask)}."
+            )
+        partial[name] = (clamps[name], jnp.broadcast_to(mask, shape))
+    whole = {name: value for name, value in clamps.items() if name not in partial}
+    return COORDINATES[coordinates](hierarchy, whole, partial, given_by(hierarchy, whole))
 
 
 def given_by(hierarchy: Hierarchy, clamps: Mapping[str, Array]) -> dict[int, PyTree]:
