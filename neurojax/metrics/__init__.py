@@ -1,5 +1,26 @@
 """Measures of models and of what they predict."""
 
+from ._energy import (
+    EnergyEstimate as EnergyEstimate,
+    estimate_energy as estimate_energy,
+)
+from ._hardware import (
+    HARDWARE as HARDWARE,
+    EnergyConstant as EnergyConstant,
+    Hardware as Hardware,
+)
+from ._operations import (
+    Connection as Connection,
+    Operations as Operations,
+    SynapticOperations as SynapticOperations,
+    convolution as convolution,
+    dense_connection as dense_connection,
+    footprint as footprint,
+    membrane_updates as membrane_updates,
+    per_sample as per_sample,
+    sparsity as sparsity,
+    synaptic_operations as synaptic_operations,
+)
 from ._spike_trains import (
     coincidence_factor as coincidence_factor,
     spike_count_error as spike_count_error,
