@@ -155,18 +155,19 @@ class Hierarchy(EnergySystem):
             first = self.by_name[factor.sources[0]].read(z[factor.sources[0]])
             return through_layers(edges, first, errors, node.length, mean, batched=bool(samples))
         activities = mean(self.prediction(factor, z, given))
-        activities = jnp.broadcast_to(activities, (*samples, *node.shape))
         return activities if errors is None else activities + errors
 
     def contribution(self, number: int, z: Activities) -> PyTree[Array]:
         """What one edge, by its number, adds to its node's prediction."""
         edge, nodes = self.edges[number], self.by_name
         target = nodes[edge.target]
-        batched = bool(samples_of(nodes, z))
+        samples = samples_of(nodes, z)
         sources = [nodes[name].read(z[name]) for name in edge.source]
         if target.length is not None:
-            return edge.predicted_of_layers(sources[0], z[edge.target], batched=batched)
-        return edge.predicted(*sources, batched=batched and bool(sources))
+            return edge.predicted_of_layers(sources[0], z[edge.target], batched=bool(samples))
+        prediction = edge.predicted(*sources, batched=bool(samples and sources))
+        shape = (*samples, *target.shape)  # a prior's is of no sample, perhaps of all units at once
+        return jax.tree.map(lambda x: jnp.broadcast_to(x, shape), prediction)
 
     def prediction(
         self, factor: Factor, z: Activities, given: Given = NOTHING
@@ -200,10 +201,7 @@ class Hierarchy(EnergySystem):
 
     def _cost(self, factor: Factor, z: Activities, given: Given) -> Float[Array, " layers"]:
         node, energy = self.by_name[factor.target], self.energy_of(factor)
-        activities = z[factor.target]
-        prediction = jax.tree.map(
-            lambda x: jnp.broadcast_to(x, activities.shape), self.prediction(factor, z, given)
-        )
+        activities, prediction = z[factor.target], self.prediction(factor, z, given)
         if node.length is None:
             return energy(activities, prediction)[None]
         axis = activities.ndim - len(node.full_shape)

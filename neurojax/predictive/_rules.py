@@ -1,7 +1,7 @@
 """How a hierarchy learns: by the local gradient where it settles, or by backpropagation."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal, cast, final
+from typing import cast, final
 
 import equinox as eqx
 import jax
@@ -37,8 +37,8 @@ class Nudging(eqx.Module):
     """
 
     beta: float = eqx.field(static=True, default=0.1)
-    sign: Literal["positive", "negative", "centred"] = eqx.field(static=True, default="centred")
-    of: Literal["target", "energy"] = eqx.field(static=True, default="target")
+    sign: str = eqx.field(static=True, default="centred")
+    of: str = eqx.field(static=True, default="target")
 
     def __check_init__(self) -> None:
         if not self.beta > 0:

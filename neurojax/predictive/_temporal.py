@@ -83,10 +83,14 @@ class TemporalPredictiveCoding(eqx.Module):
         later = {to: inferred.activities[name][:-1] for name, to in carry.items()}
         before = {to: jnp.concatenate([first[to][None], value]) for to, value in later.items()}
         # The moments are so many more samples, once what was carried is known.
-        as_samples = lambda tree: jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), tree)
-        clamps = as_samples({**sequence, **before})
-        energy, gradient = weight_gradient(model, as_samples(inferred.activities), clamps)
+        clamps = _as_samples({**sequence, **before})
+        energy, gradient = weight_gradient(model, _as_samples(inferred.activities), clamps)
         return gradient, {"energy": energy}
+
+
+def _as_samples(sequences: Activities) -> Activities:
+    """[time, batch, *shape] as one batch."""
+    return {name: x.reshape(-1, *x.shape[2:]) for name, x in sequences.items()}
 
 
 def _first(

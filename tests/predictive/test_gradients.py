@@ -110,9 +110,7 @@ def test_a_precision_must_be_positive(precision: float):
 
 def test_layers_must_fit():
     weight = lambda out, into: Dense(jnp.zeros((out, into)), None)  # noqa: E731
-    with pytest.raises(
-        ValueError, match=r"module 1, Dense, does not take .* \(4,\) of 'h1'"
-    ):
+    with pytest.raises(ValueError, match=r"module 1, Dense, does not take .* \(4,\) of 'h1'"):
         chain([weight(4, 3), weight(2, 5)], 3)
     with pytest.raises(ValueError, match="modules is empty"):
         chain([], 3)
