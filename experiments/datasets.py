@@ -30,12 +30,16 @@ class Images(NamedTuple):
 
 def mnist_path() -> Path:
     """Where mnist.npz is; ExperimentError when it is not there."""
+    return _file("mnist.npz", "--data mnist")
+
+
+def _file(name: str, option: str) -> Path:
     folder = os.environ.get("NEUROJAX_DATA")
     if not folder:
-        raise ExperimentError("--data mnist needs NEUROJAX_DATA, the folder that holds mnist.npz")
-    path = Path(folder) / "mnist.npz"
+        raise ExperimentError(f"{option} needs NEUROJAX_DATA, the folder that holds {name}")
+    path = Path(folder) / name
     if not path.is_file():
-        raise ExperimentError(f"--data mnist: there is no {path} (NEUROJAX_DATA is {folder})")
+        raise ExperimentError(f"{option}: there is no {path} (NEUROJAX_DATA is {folder})")
     return path
 
 
@@ -58,25 +62,36 @@ def mnist() -> tuple[Images, Images]:
 
     The file is a re-split of MNIST's images, so its test set is not the canonical one.
     """
-    path = mnist_path()
+    return _parts(mnist_path(), "--data mnist", (28, 28))
+
+
+def _parts(path: Path, option: str, shape: tuple[int, ...]) -> tuple[Images, Images]:
     try:
         with np.load(path) as file:  # pickled arrays are refused
-            learn, test = (_mnist_part(file, part) for part in ("train", "test"))
+            learn, test = (_part(file, part, shape) for part in ("train", "test"))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ExperimentError(f"--data mnist: {path} cannot be used: {error}") from error
+        raise ExperimentError(f"{option}: {path} cannot be used: {error}") from error
     return learn, test
 
 
-def _mnist_part(file, part: str) -> Images:
+def _part(file, part: str, shape: tuple[int, ...]) -> Images:
     pixels, labels = file[f"x_{part}"], file[f"y_{part}"]
-    if pixels.shape != (len(labels), 28, 28) or pixels.dtype != np.uint8:
-        raise ValueError(
-            f"x_{part} is {pixels.dtype}{list(pixels.shape)}, not uint8[image, 28, 28]"
-        )
+    if pixels.shape != (len(labels), *shape) or pixels.dtype != np.uint8:
+        due = ", ".join(map(str, shape))
+        raise ValueError(f"x_{part} is {pixels.dtype}{list(pixels.shape)}, not uint8[image, {due}]")
     return Images(pixels.astype(np.float32) / 255, labels.astype(np.int64))
 
 
-DATA = {"digits": digits, "mnist": mnist}
+def cifar() -> tuple[Images, Images]:
+    """Colour photographs of ten classes, [image, height, width, channel]: the 10,000 and 1,000 of
+    CIFAR-10 in cifar10_10k.npz."""
+    path = _file("cifar10_10k.npz", "--data cifar")
+    return _parts(path, "--data cifar", (32, 32, 3))
+
+
+DATA = {"digits": digits, "mnist": mnist, "cifar": cifar}
+MOMENTS = {"digits": (0.305, 0.376), "mnist": (0.1307, 0.3081), "cifar": (0.4734, 0.2516)}
+"""Mean and standard deviation of all pixels of the images to learn from."""
 
 
 def shifted(images: Images, degrees: float, noise: float, draw: np.random.Generator) -> Images:

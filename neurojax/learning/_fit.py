@@ -35,6 +35,7 @@ class IncrementalGradient(Protocol):
     ) -> tuple[PyTree, Metrics, PyTree]: ...
 
 
+Augment = Callable[[PyTree, PRNGKeyArray], PyTree]
 Evaluate = Callable[[Any, PyTree], Metrics]
 
 
@@ -66,6 +67,7 @@ def fit(
     batch_size: int,
     key: PRNGKeyArray,
     trainable: PyTree | Callable[[Any], bool] = eqx.is_inexact_array,
+    augment: Augment | None = None,
     validation: PyTree | None = None,
     evaluate: Evaluate | None = None,
     monitor: str | None = None,
@@ -83,6 +85,7 @@ def fit(
     - `gradient(model, batch, key) -> (gradient, metrics)`: in the model's structure, of the batch's
       mean; metrics are scalars. An `IncrementalGradient` makes several updates on each batch.
     - `trainable`: which leaves move: a pytree of bools in the model's structure, or a filter.
+    - `augment(batch, key) -> batch`: what each batch goes through first, such as random shifts.
     - `evaluate(model, validation) -> metrics` after each epoch. With `monitor` naming one of them,
       the best model so far is kept and returned, and training stops after `patience` epochs
       without a better one.
@@ -127,7 +130,7 @@ def fit(
         epoch = len(history)
         moved, opt_state, train = _epoch(
             now.model, now.optimizer_state, data, jr.fold_in(key, epoch), spec, gradient,
-            optimizer, batch_size,
+            optimizer, batch_size, augment,
         )  # fmt: skip
         record = {"epoch": epoch + 1, **_floats("train", train)}
         if evaluate is not None:
@@ -157,6 +160,7 @@ def _epoch(
     gradient: Gradient | IncrementalGradient,
     optimizer: optax.GradientTransformation,
     batch_size: int,
+    augment: Augment | None,
 ) -> tuple[Any, PyTree, Metrics]:
     """One pass over the data in a new order; metrics are means over its batches."""
     samples = _samples(data)
@@ -177,6 +181,8 @@ def _epoch(
         model = eqx.combine(arrays, rest)
         chosen = jax.tree.map(lambda x: x[rows], data)
         key_of_batch = jr.fold_in(key, number)
+        if augment is not None:
+            chosen = augment(chosen, jr.fold_in(key_of_batch, batches))
         if not isinstance(gradient, IncrementalGradient):
             slope, metrics = cast(Gradient, gradient)(model, chosen, key_of_batch)
             model, optimizer_state = updated(model, optimizer_state, slope)
