@@ -44,9 +44,8 @@ def convolutional(
     for number, (width, pooled) in enumerate(layers):
         keys = jr.split(jr.fold_in(key, number))
         convolution = eqx.nn.Conv2d(channels, width, 3, padding=1, key=keys[0])
-        blocks.append(
-            Block(_drawn(convolution, keys[1]), jax.nn.relu if number else identity, pool)
-        )
+        activation = jax.nn.relu if number else identity
+        blocks.append(Block(_drawn(convolution, keys[1]), activation, pool))
         channels, size, pool = width, size // pool, pooled
     keys = jr.split(jr.fold_in(key, len(layers)))
     size //= pool
@@ -68,10 +67,8 @@ def dense(widths: Sequence[int], key: PRNGKeyArray) -> Hierarchy:
 
 def deep(in_size: int, width: int, classes: int, depth: int, key: PRNGKeyArray) -> Hierarchy:
     """`depth` residual layers under logits, scaled by μPC."""
-    keys = jr.split(key)
-    return mupc(
-        residual_mlp(in_size, width, classes, depth, keys[0], output=Categorical()), keys[1]
-    )
+    fresh, scaled = jr.split(key)
+    return mupc(residual_mlp(in_size, width, classes, depth, fresh, output=Categorical()), scaled)
 
 
 def shifted(most: int, mirrored: bool, images: Array, key: PRNGKeyArray) -> Array:
