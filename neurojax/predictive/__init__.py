@@ -1,6 +1,6 @@
 """Predictive coding: hierarchies that settle down an energy and learn where they settle."""
 
-from ._backprop import from_backprop as from_backprop, to_backprop as to_backprop
+from ._adapters import merge_adapters as merge_adapters, with_adapters as with_adapters
 from ._chains import (
     Dense as Dense,
     chain as chain,
@@ -27,9 +27,11 @@ from ._energies import (
     Weighted as Weighted,
 )
 from ._finetune import accuracy as accuracy, finetune as finetune, weights_of as weights_of
+from ._from_backprop import from_backprop as from_backprop, to_backprop as to_backprop
 from ._hierarchy import Hierarchy as Hierarchy, predict as predict
 from ._hopfield import ModernHopfield as ModernHopfield
 from ._inference import Settled as Settled, infer as infer
+from ._layer_map import layer_map as layer_map
 from ._mupc import mupc as mupc
 from ._parts import Edge as Edge, Node as Node
 from ._rules import (

@@ -1,0 +1,192 @@
+"""The layers of a pretrained network, and where it is cut so that activities are free."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PyTree
+
+from ._chains import Dense, identity
+
+Shape = tuple[int, ...]
+
+
+@final
+class Held(eqx.Module):
+    """What a module needs and does not learn, such as running statistics; calling it gives it."""
+
+    value: PyTree
+
+    def __call__(self) -> PyTree:
+        arrays, rest = eqx.partition(self.value, eqx.is_array)
+        return eqx.combine(jax.lax.stop_gradient(arrays), rest)
+
+
+@final
+class Layers(eqx.Module):
+    """Layers in turn, on one sample."""
+
+    layers: tuple[Callable, ...]
+
+    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+@final
+class OfBatch(eqx.Module):
+    """A function of a batch, on one sample."""
+
+    function: Callable = eqx.field(static=True)
+
+    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        return self.function(x[None])[0]
+
+
+class Layer(NamedTuple):
+    """A layer as it was found in a model.
+
+    - `name`: for messages.
+    - `module`: on one sample.
+    - `sources`: the model's arrays behind the leaves of `module` that learn, in their order;
+      `transposed` where the module has them so.
+    - `normalises`: it goes with the layer that it follows.
+    """
+
+    name: str
+    module: Any
+    sources: tuple[Array, ...] = ()
+    transposed: bool = False
+    normalises: bool = False
+
+
+class Part(NamedTuple):
+    """Layers that predict one node together, as one module."""
+
+    module: Callable
+    layers: tuple[Layer, ...]
+
+
+def learns(module: PyTree) -> PyTree[bool]:
+    """Which leaves of a module learn: its inexact arrays but those that are held."""
+
+    def of(part: Any) -> PyTree[bool]:
+        held = isinstance(part, Held)
+        return jax.tree.map(lambda leaf: not held and eqx.is_inexact_array(leaf), part)
+
+    return jax.tree.map(of, module, is_leaf=lambda x: isinstance(x, Held))
+
+
+def learning_leaves(module: PyTree) -> list[Array]:
+    """The arrays of a module that learn."""
+    return jax.tree.leaves(eqx.filter(module, learns(module)))
+
+
+def parts_of(
+    layers: Sequence[Layer], in_shape: Shape, dtype: Any, *, batched: bool, logits: bool
+) -> list[Part]:
+    """Cut behind each layer with weights and the normalisation that follows it: functions, pools
+    and the like go in front of the next.
+
+    `batched`: functions among the layers take a batch of samples. `logits`: no activation may come
+    last. Raises `ValueError` naming the layer that does not fit.
+    """
+    groups: list[list[Layer]] = []
+    waiting: list[Layer] = []
+    activation = None
+    for layer, below, above in _shaped(layers, in_shape, dtype, batched):
+        if layer.normalises and groups and not waiting:
+            groups[-1].append(layer)
+        elif layer.sources and not layer.normalises:
+            groups.append([*waiting, layer])
+            waiting, activation = [], None
+        else:
+            waiting.append(layer)
+            if below == above and not layer.normalises:
+                activation = layer
+    if not groups:
+        raise ValueError("from_backprop: the model has no layer with weights.")
+    if logits and activation is not None:
+        raise ValueError(
+            f"from_backprop: {activation.name} is an activation after the last layer with weights; "
+            "the model must end in logits, or output be an energy of what it gives."
+        )
+    groups[-1] += waiting
+    return [Part(_joined(group), tuple(group)) for group in groups]
+
+
+def _joined(group: Sequence[Layer]) -> Callable:
+    """One module: dense, where it is at most one function and a Linear layer."""
+    *before, last = group
+    if isinstance(last.module, Dense):
+        if not before:
+            return last.module
+        if len(before) == 1 and not isinstance(before[0].module, eqx.Module):
+            return dataclasses.replace(last.module, activation=before[0].module)
+    return Layers(tuple(layer.module for layer in group))
+
+
+def _shaped(
+    layers: Sequence[Layer], shape: Shape, dtype: Any, batched: bool
+) -> Iterator[tuple[Layer, Shape, Shape]]:
+    """The layers that do something, on one sample each, with the shapes below and above them."""
+    for layer in layers:
+        module: Any = layer.module
+        function = not layer.sources and not isinstance(layer.module, eqx.Module)
+        if function and batched and not _same_unbatched(module, shape, dtype):
+            module = OfBatch(layer.module)
+        try:
+            above = eqx.filter_eval_shape(module, jax.ShapeDtypeStruct(shape, dtype)).shape
+        except Exception as error:
+            raise ValueError(
+                f"from_backprop: {layer.name} does not take one sample of shape {shape} from the "
+                f"layer before: {first_line(error)}"
+            ) from error
+        if layer.sources or above != shape or not _does_nothing(module, shape, dtype):
+            yield layer._replace(module=module), shape, above
+        shape = above
+
+
+def _does_nothing(module: Any, shape: Shape, dtype: Any) -> bool:
+    x = _probe(shape, dtype)
+    return module is identity or bool(jnp.array_equal(jax.vmap(module)(x), x))
+
+
+def _same_unbatched(function: Any, shape: Shape, dtype: Any) -> bool:
+    """Whether a function of a batch gives the same for each sample alone."""
+    x = _probe(shape, dtype)
+    try:
+        due, given = function(x), jax.vmap(function)(x)
+    except Exception:  # of any kind: it was not written for a sample
+        return False
+    return bool(jnp.array_equal(due, given))
+
+
+def _probe(shape: Shape, dtype: Any) -> Array:
+    return 3 * jr.normal(jr.key(0), (16, *shape), dtype)
+
+
+def name_of(module: Any) -> str:
+    """What a layer is called: its class, or a function's name."""
+    if isinstance(module, Layers):
+        return " → ".join(name_of(layer) for layer in module.layers)
+    if isinstance(module, OfBatch):
+        return name_of(module.function)
+    named = getattr(module, "__name__", None) or type(module).__name__
+    return str(getattr(module, "label", named))
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def accepted(call: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those keyword arguments that a call takes."""
+    known = inspect.signature(call).parameters
+    return {name: value for name, value in arguments.items() if name in known}
