@@ -8,6 +8,7 @@ predicts, and less so once that is cut off.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -54,9 +55,9 @@ class Config:
     """Adam's."""
     weight_decay: float = 1e-3
     """Strength of the prior on weights."""
-    steps: int = 40
+    steps: int = 60
     """Inference steps."""
-    step_size: float = 0.05
+    step_size: float = 0.025
     """Of inference."""
 
     def __post_init__(self):
@@ -195,19 +196,18 @@ def end_stopping(config: Config, model: Hierarchy) -> dict[str, Any]:
 
 def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Spreads over seeds."""
-    return {
-        "explained variance": spread([result["explained"] for result in results]),
-        **{
-            name: spread([np.mean(result[name]) for result in results])
-            for name in ("end-stopping", "end-stopping without")
-        },
-        "units above one half": spread(
-            [np.mean(np.array(result["end-stopping"]) > 0.5) for result in results]
-        ),
-        "units above one half without": spread(
-            [np.mean(np.array(result["end-stopping without"]) > 0.5) for result in results]
-        ),
-    }
+
+    def of(measure: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+        return spread([float(measure(result)) for result in results])
+
+    summary = {"explained variance": of(lambda result: result["explained"])}
+    for which in ("", " without"):
+        name = f"end-stopping{which}"
+        summary[name] = of(lambda result, name=name: np.mean(result[name]))
+        summary[f"units above one half{which}"] = of(
+            lambda result, name=name: np.mean(np.array(result[name]) > 0.5)
+        )
+    return summary
 
 
 def tabulate(config: Config, run: Run, summary: dict[str, Any]) -> None:

@@ -5,7 +5,19 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
-from neurojax.predictive import Categorical, Hierarchy, diagnose, mlp, predict
+from neurojax.predictive import (
+    BackpropRule,
+    Categorical,
+    Dense,
+    Hierarchy,
+    PredictiveCoding,
+    chain,
+    diagnose,
+    mlp,
+    predict,
+    residual_mlp,
+    target_alignment,
+)
 
 SAMPLES = 12
 
@@ -95,3 +107,49 @@ def test_where_nothing_is_wrong_nothing_relaxes():
     found = diagnose(hierarchy, x, predict(hierarchy, x))
     assert float(found.relaxation) == 0.0
     np.testing.assert_array_equal(found.cosine, 0.0)
+
+
+def test_dead_units_are_those_nothing_above_feels():
+    """Of 4 rectifiers two are below zero for all samples, one for some, one's weights are zero."""
+    first = Dense(jnp.eye(4), jnp.array([-9.0, -9.0, 0.0, 9.0]))
+    second = Dense(jnp.array([[1.0, 1.0, 1.0, 0.0]]), None, jax.nn.relu)
+    hierarchy = chain([first, second], 4)
+    x = jr.normal(jr.key(0), (20, 4))
+    found = diagnose(hierarchy, x, predict(hierarchy, x), steps=1)
+    assert found.nodes == ("h1",)
+    np.testing.assert_array_equal(found.dead, [0.75])
+
+
+def test_a_stack_is_told_layer_by_layer_and_drawn():
+    hierarchy = residual_mlp(4, 6, 3, 5, jr.key(0))
+    found = diagnose(hierarchy, jr.normal(jr.key(1), (8, 4)), jr.normal(jr.key(2), (8, 3)), steps=9)
+    layers = tuple(f"h0 to h[{n}]" for n in range(5))
+    assert found.edges == ("input to h0", *layers, "h to output")
+    assert found.cosine.shape == (7,) and found.energy_trace.shape == (10, 7)
+    after = np.asarray(found.energy_after)
+    np.testing.assert_allclose(found.imbalance, after.max() / after.min(), rtol=1e-6)
+    figure = found.plot()
+    assert [ax.get_xlabel() for ax in figure.axes] == [
+        "inference step",
+        "cosine to backprop's update",
+        "dead units (%)",
+    ]
+    assert len(figure.axes[0].lines) == 8  # seven energies and their total
+
+
+def test_predictive_coding_moves_predictions_straighter_to_their_targets():
+    """Prospective configuration: Song et al. 2024, fig. 3 (deep linear networks)."""
+    hierarchy = mlp((6, *[6] * 8, 6), jr.key(0), activation=lambda x: x)
+    x, y = jr.normal(jr.key(1), (12, 6)), jr.normal(jr.key(2), (12, 6))
+    settle = PredictiveCoding(steps=400, step_size=0.2)
+    how = {"learning_rate": 1e-3}
+    local = target_alignment(hierarchy, x, y, settle, **how)
+    backprop = target_alignment(hierarchy, x, y, BackpropRule(), **how)
+    assert float(jnp.mean(1 - local)) < 0.2 * float(jnp.mean(1 - backprop))
+    # By hand, of one sample.
+    gradient, _ = BackpropRule()(hierarchy, (x[:1], y[:1]))
+    moved = jax.tree.map(lambda w, g: w - 1e-3 * g, hierarchy, gradient)
+    before, after = (np.asarray(predict(h, x[:1]))[0] for h in (hierarchy, moved))
+    change, due = after - before, np.asarray(y)[0] - before
+    cosine = change @ due / np.linalg.norm(change) / np.linalg.norm(due)
+    np.testing.assert_allclose(backprop[0], cosine, atol=1e-3)
