@@ -29,7 +29,7 @@ def equilibrium(hierarchy: Hierarchy, clamps: Clamps) -> Settled:
         return settled_at(system, first, first, jnp.zeros((), jnp.int32), None)
 
     def one(state: dict, clamps: dict, given: dict) -> dict:
-        alone = Settling(hierarchy, clamps, {}, given)
+        alone = Settling(hierarchy, clamps, {}, given, system.resting)
         flat, as_state = jax.flatten_util.ravel_pytree(state)
         energy = lambda z: alone.energy(as_state(z))  # noqa: E731
         slope, curvature = jax.grad(energy)(flat), jax.hessian(energy)(flat)

@@ -38,6 +38,11 @@ class Energy(eqx.Module):
         """The parts of a prediction, each of the activities' shape; one alone is no tuple."""
         return ("mean",)
 
+    @property
+    def has_minimum(self) -> bool:
+        """Whether it has one in the activities: what is linear in them is for clamped units."""
+        return True
+
 
 @final
 class Gaussian(Energy):
@@ -156,6 +161,10 @@ class Categorical(Energy):
     def mean(self, prediction: Any) -> Float[Array, "..."]:
         return jax.nn.softmax(prediction)
 
+    @property
+    def has_minimum(self) -> bool:
+        return False
+
 
 @final
 class Bernoulli(Energy):
@@ -172,6 +181,10 @@ class Bernoulli(Energy):
 
     def mean(self, prediction: Any) -> Float[Array, "..."]:
         return jax.nn.sigmoid(prediction)
+
+    @property
+    def has_minimum(self) -> bool:
+        return False
 
 
 @final
@@ -235,6 +248,10 @@ class Weighted(Energy):
     @property
     def takes(self) -> tuple[str, ...]:
         return self.energy.takes
+
+    @property
+    def has_minimum(self) -> bool:
+        return self.energy.has_minimum
 
 
 @final

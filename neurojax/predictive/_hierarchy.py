@@ -121,11 +121,9 @@ class Hierarchy(EnergySystem):
         check_clamps(self.by_name, clamps)
         return self._forward(clamps, self.factors)
 
-    def completed(self, z: Activities, clamps: Collection[str]) -> Activities:
-        """The activities with those that rest at their predictions there; `z` need not hold
-        them."""
-        barren = self.barren(clamps)
-        known = {name: value for name, value in z.items() if name not in barren}
+    def completed(self, z: Activities, resting: Collection[str]) -> Activities:
+        """The activities with the resting nodes at their predictions; `z` need not hold them."""
+        known = {name: value for name, value in z.items() if name not in resting}
         return self._forward(known, self.inferred)
 
     def _forward(self, known: Clamps, factors: tuple[Factor, ...]) -> Activities:
@@ -229,4 +227,4 @@ def predict(hierarchy: Hierarchy, x: Float[Array, "..."]) -> Float[Array, "..."]
             f"predict: nodes {', '.join(others)} do not follow from the input alone: infer the "
             "output with the input clamped."
         )
-    return hierarchy.completed(dict(clamps), clamps)[OUTPUT]
+    return hierarchy.completed(dict(clamps), barren)[OUTPUT]

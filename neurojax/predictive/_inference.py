@@ -143,7 +143,7 @@ def _until(
     """Each sample in a run of its own, so that each stops on its own."""
 
     def one(state: PyTree, clamps: dict, partial: dict, given: dict) -> tuple[PyTree, Array]:
-        alone = type(system)(system.hierarchy, clamps, partial, given)
+        alone = type(system)(system.hierarchy, clamps, partial, given, system.resting)
         # The change over a step is the slope's only where the solver is Euler's.
         quiet = _Quiet(tolerance, alone if isinstance(how["solver"], Descent) else None)
         sol = simulate(alone, state=state, until=quiet, record=(), **how)

@@ -57,12 +57,12 @@ def sample(
     every: int = 1,
     start: Activities | None = None,
 ) -> Samples:
-    """Draw the free activities given the clamped ones, by `steps` Euler-Maruyama steps of Langevin
-    dynamics after `burn_in` steps; every `every`-th is kept.
+    """Draw the activities of all other nodes given the clamped ones, by `steps` Euler-Maruyama steps
+    of Langevin dynamics after `burn_in` steps; every `every`-th is kept.
 
     Samples are of `exp(−E / temperature)` up to an error of order `step_size`, and correlated over
-    times of the slowest direction's relaxation. `start`: activities of all nodes; feed-forward
-    unless given.
+    times of the slowest direction's relaxation. Logits that nothing is known of are left at their
+    predictions. `start`: activities of all nodes; feed-forward unless given.
 
     Raises `ValueError` for numbers of steps that make no sense or a negative temperature.
     """
@@ -71,7 +71,10 @@ def sample(
             "steps and step_size must be positive, burn_in not negative and every from 1 to steps, "
             f"got {steps}, {step_size}, {burn_in} and {every}."
         )
-    system = Langevin(settling(hierarchy, clamps), as_parameter(temperature))
+    resting = frozenset(
+        name for name in hierarchy.barren(clamps) if not hierarchy.by_name[name].energy.has_minimum
+    )
+    system = Langevin(settling(hierarchy, clamps, resting=resting), as_parameter(temperature))
     first = system.settling.to_state(start or system.settling.feedforward())
     if not jax.tree.leaves(first):
         raise ValueError(f"nothing is left to sample with {', '.join(clamps)} clamped.")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, final
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
@@ -17,13 +18,15 @@ class Settling(EnergySystem):
     """The free activities of a hierarchy, with the predictions that the clamps alone make given.
 
     `partial` holds the data and the mask (true where they are known) of nodes that are clamped in
-    some units only. The drive is not used. Made by `settling`.
+    some units only; nodes in `resting` follow from the others, at their predictions. The drive is
+    not used. Made by `settling`.
     """
 
     hierarchy: Hierarchy
     clamps: dict[str, Array]
     partial: dict[str, tuple[Array, Array]]
     given: dict[int, PyTree]
+    resting: frozenset[str] = eqx.field(static=True)
 
     @property
     def samples(self) -> tuple[int, ...]:
@@ -34,11 +37,6 @@ class Settling(EnergySystem):
     def data(self) -> Activities:
         """What was clamped, wholly or partly."""
         return {**self.clamps, **{name: data for name, (data, _) in self.partial.items()}}
-
-    @property
-    def barren(self) -> frozenset[str]:
-        """The nodes that rest at their predictions."""
-        return self.hierarchy.barren(self.data)
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> PyTree:
         return self.to_state(self.feedforward())
@@ -59,16 +57,15 @@ class Settling(EnergySystem):
 
     def to_state(self, z: Activities) -> Activities:
         """The part of all activities that moves."""
-        barren = self.barren
-        return {k: v for k, v in z.items() if k not in self.clamps and k not in barren}
+        return {k: v for k, v in z.items() if k not in self.clamps and k not in self.resting}
 
     def to_activities(self, state: Activities) -> Activities:
-        """All activities but the barren ones, which follow."""
+        """All activities but the resting ones, which follow."""
         return {**self._held(state), **self.clamps}
 
     def completed(self, state: PyTree) -> Activities:
-        """All activities, the barren ones at their predictions."""
-        return self.hierarchy.completed(self.to_activities(state), self.data)
+        """All activities, the resting ones at their predictions."""
+        return self.hierarchy.completed(self.to_activities(state), self.resting)
 
     def _held(self, z: Activities) -> Activities:
         held = {n: jnp.where(mask, data, z[n]) for n, (data, mask) in self.partial.items()}
@@ -77,7 +74,7 @@ class Settling(EnergySystem):
     def energies(self, state: PyTree) -> Float[Array, " energies"]:
         """Of each prediction, summed over samples."""
         z = self.to_activities(state)
-        return self.hierarchy.cost(z, without=self.barren, given=self.given)
+        return self.hierarchy.cost(z, without=self.resting, given=self.given)
 
     def energy(self, state: PyTree, clamps: Any = None) -> Float[Array, ""]:
         return jnp.sum(self.energies(state))
@@ -130,9 +127,9 @@ class ErrorSettling(Settling):
 
     def _order(self) -> list[tuple[str, Factor | None]]:
         """The free nodes, each with its prediction, in the order in which they follow."""
-        hierarchy, barren = self.hierarchy, self.barren
+        hierarchy = self.hierarchy
         order = feedforward_order(list(hierarchy.by_name), hierarchy.inferred, self.clamps)
-        return [(name, factor) for name, factor in order if name not in barren]
+        return [(name, factor) for name, factor in order if name not in self.resting]
 
 
 COORDINATES = {"activities": Settling, "errors": ErrorSettling}
@@ -144,9 +141,10 @@ def settling(
     *,
     known: Mapping[str, Array] = MappingProxyType({}),
     coordinates: str = "activities",
+    resting: frozenset[str] | None = None,
 ) -> Settling:
     """The system of what is free under the clamps, in activities or in "errors"; `known` masks the
-    units of those that are clamped in part.
+    units of those that are clamped in part; `resting` are the barren nodes unless given.
 
     Raises `ValueError` for clamps that do not fit the nodes, or none.
     """
@@ -168,7 +166,8 @@ def settling(
             )
         partial[name] = (clamps[name], jnp.broadcast_to(mask, shape))
     whole = {name: value for name, value in clamps.items() if name not in partial}
-    return COORDINATES[coordinates](hierarchy, whole, partial, given_by(hierarchy, whole))
+    rest = hierarchy.barren(clamps) if resting is None else resting
+    return COORDINATES[coordinates](hierarchy, whole, partial, given_by(hierarchy, whole), rest)
 
 
 def given_by(hierarchy: Hierarchy, clamps: Mapping[str, Array]) -> dict[int, PyTree]:

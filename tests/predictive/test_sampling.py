@@ -6,7 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from neurojax.predictive import equilibrium, mlp, sample
+from neurojax.predictive import Categorical, equilibrium, mlp, sample
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -77,6 +77,31 @@ def test_wrong_arguments(how, message):
         sample(linear(), clamps(1), jr.key(0), **how)
 
 
+def test_what_nothing_is_known_of_is_drawn_too():
+    """Down a chain with the input clamped: variances add as they are passed on."""
+    found = sample(
+        linear(), {"input": jnp.ones((400, 3))}, jr.key(1),
+        steps=3000, every=60, burn_in=200, step_size=0.05,
+    ).activities  # fmt: skip
+    weights = [np.asarray(edge.module.weight) for edge in linear().edges]
+    due = np.eye(3)
+    for weight in weights[1:]:
+        due = weight @ due @ weight.T + np.eye(len(weight))
+    output = np.asarray(found["output"]).reshape(-1, 2)
+    np.testing.assert_allclose(np.cov(output.T), due, rtol=0.1, atol=0.03)
+    mean = equilibrium(linear(), {"input": jnp.ones((1, 3))}).activities["output"][0]
+    np.testing.assert_allclose(output.mean(axis=0), mean, atol=0.03)
+
+
+def test_logits_are_left_at_their_predictions():
+    model = mlp((3, 3, 2), jr.key(0), output=Categorical())
+    found = sample(model, {"input": jnp.ones((2, 3))}, jr.key(1), steps=20).activities
+    due = jax.vmap(jax.vmap(model.edges[1].module))(found["h1"])
+    np.testing.assert_allclose(found["output"], due, rtol=1e-9)
+
+
 def test_nothing_left_to_sample():
-    with pytest.raises(ValueError, match="nothing is left to sample with input clamped"):
-        sample(linear(), {"input": jnp.ones((1, 3))}, jr.key(0), steps=1)
+    with pytest.raises(ValueError, match="nothing is left to sample with input, h1, h2, output"):
+        everything = linear().feedforward({"input": jnp.ones((1, 3))})
+        names = ("input", "h1", "h2", "output")
+        sample(linear(), {name: everything[name] for name in names}, jr.key(0), steps=1)
