@@ -15,13 +15,16 @@ MOST = 12
 
 def plot_diagnostics(found: "Diagnostics") -> "Figure":
     """Energies while settling, cosines to backprop by edge, dead units by node."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
-    energies, cosines, dead = figure.subplots(1, 3)
+    try:
+        from matplotlib import colormaps, pyplot as plt
+    except ImportError:
+        raise ImportError(
+            "Diagnostics.plot needs matplotlib, which is not installed: pip install matplotlib."
+        ) from None
+    size = (12, 3.6)
+    figure, (energies, cosines, dead) = plt.subplots(1, 3, figsize=size, layout="constrained")
     trace = np.asarray(found.energy_trace)
-    colors = mpl.colormaps["viridis"](np.linspace(0, 0.9, len(found.names)))
+    colors = colormaps["viridis"](np.linspace(0, 0.9, len(found.names)))
     for values, name, color in zip(trace.T, found.names, colors, strict=True):
         label = name if len(found.names) <= MOST else None
         energies.plot(np.where(values > 0, values, np.nan), color=color, label=label)
@@ -37,6 +40,8 @@ def plot_diagnostics(found: "Diagnostics") -> "Figure":
     _bars(dead, found.nodes, 100 * np.asarray(found.dead), "dead units (%)")
     dead.set_xlim(0, 100)
     dead.set_title(f"largest residual {float(np.max(found.residual)):.2g}")
+    if "inline" in plt.get_backend():  # a notebook shows what a cell returns: not twice
+        plt.close(figure)
     return figure
 
 
