@@ -53,11 +53,11 @@ class Config:
     """Windows in a batch."""
     learning_rate: float = 3e-3
     """Adam's."""
-    weight_decay: float = 1e-3
-    """Strength of the prior on weights."""
+    weight_decay: float = 0.02
+    """Strength of the prior on weights, the paper's."""
     steps: int = 60
     """Inference steps."""
-    step_size: float = 0.025
+    step_size: float = 0.02
     """Of inference."""
 
     def __post_init__(self):

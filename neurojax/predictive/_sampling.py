@@ -57,8 +57,8 @@ def sample(
     every: int = 1,
     start: Activities | None = None,
 ) -> Samples:
-    """Draw the activities of all other nodes given the clamped ones, by `steps` Euler-Maruyama steps
-    of Langevin dynamics after `burn_in` steps; every `every`-th is kept.
+    """Draw the activities of all other nodes given the clamped ones, by `steps` Euler-Maruyama
+    steps of Langevin dynamics after `burn_in` steps; every `every`-th is kept.
 
     Samples are of `exp(−E / temperature)` up to an error of order `step_size`, and correlated over
     times of the slowest direction's relaxation. Logits that nothing is known of are left at their
