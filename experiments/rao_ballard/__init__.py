@@ -53,8 +53,6 @@ class Config:
     """Windows in a batch."""
     learning_rate: float = 3e-3
     """Adam's."""
-    weight_decay: float = 0.02
-    """Strength of the prior on weights, the paper's."""
     steps: int = 60
     """Inference steps."""
     step_size: float = 0.02
@@ -62,7 +60,7 @@ class Config:
 
     def __post_init__(self):
         at_least(self, 1, "seeds", "windows", "units", "causes", "epochs", "batch_size", "steps")
-        at_least(self, 0, "seed", "weight_decay")
+        at_least(self, 0, "seed")
         positive(self, "sparseness", "precision", "learning_rate", "step_size")
         if self.batch_size > self.windows:
             raise ValueError(
@@ -104,7 +102,7 @@ def network(config: Config, seed: int) -> Hierarchy:
 
     draws = generator(seed, "initial weights")
     first = PLACES * config.units
-    fields = draws.normal(size=(PLACES, SIDE * SIDE, config.units)) / SIDE
+    fields = draws.normal(size=(PLACES, SIDE * SIDE, config.units)) / (2 * SIDE)
     above = draws.normal(size=(first, config.causes)) / config.causes**0.5
     return Hierarchy(
         nodes=(
@@ -125,18 +123,16 @@ def train(config: Config, run: Run, seed: int) -> Fit:
     import jax.numpy as jnp
     import optax
 
+    from experiments.rao_ballard.modules import within_unit_norm
     from neurojax import predictive
 
     trainer = partial(
         predictive.finetune,
         network(config, seed),
         {"image": jnp.asarray(draw(config.windows, generator(seed, "windows")))},
-        rule=predictive.PredictiveCoding(
-            steps=config.steps,
-            step_size=config.step_size,
-            penalty=predictive.weight_decay(config.weight_decay),
-        ),
-        optimizer=optax.adam(config.learning_rate),
+        steps=config.steps,
+        step_size=config.step_size,
+        optimizer=optax.chain(optax.adam(config.learning_rate), within_unit_norm()),
         epochs=config.epochs,
         batch_size=config.batch_size,
         key=key(seed, "batches"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import optax
+from jaxtyping import Array, Float, PyTree
 
 
 class FromCauses(eqx.Module):
@@ -40,3 +42,20 @@ class Sparse(eqx.Module):
 
     def __call__(self, z: Float[Array, ...], mean: Float[Array, ...]) -> Float[Array, ""]:
         return self.strength * jnp.sum(jnp.log1p((z - mean) ** 2))
+
+
+def within_unit_norm() -> optax.GradientTransformation:
+    """The last of a chain: shortens the update so that no receptive field is longer than 1. Without
+    a bound, a sparse prior would have activities shrink and fields grow."""
+
+    def shorten(update: Array | None, field: Array | None) -> Array | None:
+        if update is None or field is None or field.ndim != 3:
+            return update
+        moved = field + update
+        norm = jnp.linalg.norm(moved, axis=1, keepdims=True)
+        return moved / jnp.maximum(norm, 1) - field
+
+    def update(updates: PyTree, state: PyTree, params: PyTree = None) -> tuple[PyTree, PyTree]:
+        return jax.tree.map(shorten, updates, params, is_leaf=lambda x: x is None), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)

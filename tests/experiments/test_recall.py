@@ -10,19 +10,8 @@ import pytest
 from experiments.recall import corrupted, hopfield
 from experiments.runner.command import main
 
-SMALL = [
-    "recall",
-    "--seeds",
-    "1",
-    "--images",
-    "5",
-    "--width",
-    "20",
-    "--epochs",
-    "200",
-    "--steps",
-    "10",
-]
+SMALL = ["recall", "--seeds", "1", "--images", "5", "--width", "20", "--epochs", "200"]
+SMALL += ["--steps", "10"]
 
 
 def test_corruption():
