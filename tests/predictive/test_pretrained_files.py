@@ -69,9 +69,7 @@ def test_a_linen_model(tmp_path: Path):
 
 def test_a_file_of_another_model_is_named_with_the_leaf(tmp_path: Path):
     eqx.tree_serialise_leaves(str(tmp_path / "a.eqx"), network(0))
-    message = (
-        r"a\.eqx is a file of another .* \.layers\[0\]\.weight is float32\[8, 5\] there, .*\[9, 5\]"
-    )
+    message = r"a\.eqx is a file of another .* \.layers\[0\]\.weight is float32\[8, 5\] there"
     with pytest.raises(ValueError, match=message):
         from_backprop(tmp_path / "a.eqx", like=network(1, width=9))
     nj.save(tmp_path / "b", network(0))
@@ -79,7 +77,7 @@ def test_a_file_of_another_model_is_named_with_the_leaf(tmp_path: Path):
         from_backprop(tmp_path / "b", like=network(1, width=9))
     deeper = eqx.nn.MLP(5, 3, 8, 2, key=jr.key(0))
     with pytest.raises(
-        ValueError, match=r"a\.eqx is a file of another model.* \.layers\[1\]\.weight is"
+        ValueError, match=r"a\.eqx is a file of another .* \.layers\[1\]\.weight is"
     ):
         from_backprop(tmp_path / "a.eqx", like=deeper)
     linear = eqx.nn.Sequential([eqx.nn.Linear(5, 8, key=jr.key(0))])
