@@ -1,4 +1,5 @@
-"""Images for experiments: scikit-learn's digits, MNIST from $NEUROJAX_DATA, and shifts of them."""
+"""Images for experiments: scikit-learn's digits, MNIST and CIFAR-10 from $NEUROJAX_DATA, and shifts
+of them."""
 
 import os
 import zipfile
@@ -17,7 +18,8 @@ class Images(NamedTuple):
     """Arrays of NumPy or JAX."""
 
     pixels: Any
-    """[image, height, width], or [image, pixel] where flat: float32 from 0 to 1."""
+    """[image, height, width] or, of colours, [image, height, width, channel]; [image, pixel] where
+    flat, [image, channel, height, width] where channels come first: float32 from 0 to 1."""
     labels: Any
     """[image] integers."""
 
@@ -27,19 +29,25 @@ class Images(NamedTuple):
     def flat(self) -> "Images":
         return Images(self.pixels.reshape(len(self.labels), -1), self.labels)
 
+    def channels_first(self) -> "Images":
+        pixels = self.pixels if self.pixels.ndim == 4 else self.pixels[..., None]
+        return Images(np.moveaxis(pixels, -1, 1), self.labels)
 
-def mnist_path() -> Path:
-    """Where mnist.npz is; ExperimentError when it is not there."""
-    return _file("mnist.npz", "--data mnist")
+
+FILES = {"mnist": "mnist.npz", "cifar": "cifar10_10k.npz"}
+SHAPES = {"digits": (8, 8), "mnist": (28, 28), "cifar": (32, 32, 3)}
 
 
-def _file(name: str, option: str) -> Path:
+def data_path(name: str) -> Path:
+    """Where the file of a data set is; ExperimentError when it is not there."""
     folder = os.environ.get("NEUROJAX_DATA")
     if not folder:
-        raise ExperimentError(f"{option} needs NEUROJAX_DATA, the folder that holds {name}")
-    path = Path(folder) / name
+        raise ExperimentError(
+            f"--data {name} needs NEUROJAX_DATA, the folder that holds {FILES[name]}"
+        )
+    path = Path(folder) / FILES[name]
     if not path.is_file():
-        raise ExperimentError(f"{option}: there is no {path} (NEUROJAX_DATA is {folder})")
+        raise ExperimentError(f"--data {name}: there is no {path} (NEUROJAX_DATA is {folder})")
     return path
 
 
@@ -62,31 +70,32 @@ def mnist() -> tuple[Images, Images]:
 
     The file is a re-split of MNIST's images, so its test set is not the canonical one.
     """
-    return _parts(mnist_path(), "--data mnist", (28, 28))
+    return _from_file("mnist")
 
 
-def _parts(path: Path, option: str, shape: tuple[int, ...]) -> tuple[Images, Images]:
+def cifar() -> tuple[Images, Images]:
+    """32x32 photographs in colour from cifar10_10k.npz, named as in mnist.npz: 10,000 of CIFAR-10's
+    images to learn from and 1,000 for the test."""
+    return _from_file("cifar")
+
+
+def _from_file(name: str) -> tuple[Images, Images]:
+    path = data_path(name)
     try:
         with np.load(path) as file:  # pickled arrays are refused
-            learn, test = (_part(file, part, shape) for part in ("train", "test"))
+            learn, test = (_part(file, part, SHAPES[name]) for part in ("train", "test"))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ExperimentError(f"{option}: {path} cannot be used: {error}") from error
+        raise ExperimentError(f"--data {name}: {path} cannot be used: {error}") from error
     return learn, test
 
 
 def _part(file, part: str, shape: tuple[int, ...]) -> Images:
     pixels, labels = file[f"x_{part}"], file[f"y_{part}"]
     if pixels.shape != (len(labels), *shape) or pixels.dtype != np.uint8:
-        due = ", ".join(map(str, shape))
-        raise ValueError(f"x_{part} is {pixels.dtype}{list(pixels.shape)}, not uint8[image, {due}]")
+        raise ValueError(
+            f"x_{part} is {pixels.dtype}{list(pixels.shape)}, not uint8{['image', *shape]}"
+        )
     return Images(pixels.astype(np.float32) / 255, labels.astype(np.int64))
-
-
-def cifar() -> tuple[Images, Images]:
-    """Colour photographs of ten classes, [image, height, width, channel]: the 10,000 and 1,000 of
-    CIFAR-10 in cifar10_10k.npz."""
-    path = _file("cifar10_10k.npz", "--data cifar")
-    return _parts(path, "--data cifar", (32, 32, 3))
 
 
 DATA = {"digits": digits, "mnist": mnist, "cifar": cifar}

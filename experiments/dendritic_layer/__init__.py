@@ -80,7 +80,7 @@ class Config:
         in_range(self, 20, 300, "validation")
         in_range(self, 1, 500, "batch_size")
         if self.data == "mnist":
-            datasets.mnist_path()
+            datasets.data_path("mnist")
 
 
 def run(config: Config, run: Run) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class Config:
         in_range(self, 2, 1000, "images")
         positive(self, "learning_rate", "step_size")
         if self.data == "mnist":
-            datasets.mnist_path()
+            datasets.data_path("mnist")
 
 
 def run(config: Config, run: Run) -> dict[str, Any]:

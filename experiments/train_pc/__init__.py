@@ -138,11 +138,8 @@ def split(config: Config, learn: Images, seed: int) -> tuple[Images, Images]:
 def as_input(recipe: Recipe, images: Images) -> Images:
     """Pixels of zero mean and unit variance over all images, flat or channels first."""
     mean, sd = datasets.MOMENTS[recipe.data]
-    pixels = (images.pixels - np.float32(mean)) / np.float32(sd)
-    if recipe.flat:
-        return Images(pixels.reshape(len(pixels), -1), images.labels)
-    pixels = pixels[:, None] if pixels.ndim == 3 else np.moveaxis(pixels, 3, 1)
-    return Images(np.ascontiguousarray(pixels), images.labels)
+    scaled = Images((images.pixels - np.float32(mean)) / np.float32(sd), images.labels)
+    return scaled.flat() if recipe.flat else scaled.channels_first()
 
 
 def train(

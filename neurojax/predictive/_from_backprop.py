@@ -218,7 +218,7 @@ def _origin(taken: _Taken, parts: Sequence[Part]) -> _Origin:
 def _check_same(hierarchy: Hierarchy, taken: _Taken) -> None:
     """Refuse predictions that are not the model's, on random inputs."""
     x = jr.normal(jr.key(0), (16, *hierarchy.by_name["input"].shape), hierarchy.dtype)
-    due, given = eqx.filter_jit(taken.call)(x), eqx.filter_jit(predict)(hierarchy, x)
+    due, given = jax.jit(taken.call)(x), eqx.filter_jit(predict)(hierarchy, x)
     if due.shape != given.shape:
         raise ValueError(
             f"from_backprop: predictions have shape {given.shape[1:]}, those of {taken.name} "

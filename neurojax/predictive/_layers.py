@@ -1,6 +1,7 @@
 """The layers of a pretrained network, and where it is cut so that activities are free."""
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, final
@@ -43,7 +44,7 @@ class Layers(eqx.Module):
 class OfBatch(eqx.Module):
     """A function of a batch, on one sample."""
 
-    function: Callable = eqx.field(static=True)
+    function: Any = eqx.field(static=True)
 
     def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         return self.function(x[None])[0]
@@ -57,6 +58,7 @@ class Layer(NamedTuple):
     - `sources`: the model's arrays behind the leaves of `module` that learn, in their order;
       `transposed` where the module has them so.
     - `normalises`: it goes with the layer that it follows.
+    - `reshapes`: what it gives has another shape than what it takes.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Layer(NamedTuple):
     sources: tuple[Array, ...] = ()
     transposed: bool = False
     normalises: bool = False
+    reshapes: bool = False
 
 
 class Part(NamedTuple):
@@ -100,7 +103,7 @@ def parts_of(
     groups: list[list[Layer]] = []
     waiting: list[Layer] = []
     activation = None
-    for layer, below, above in _shaped(layers, in_shape, dtype, batched):
+    for layer in _shaped(layers, in_shape, dtype, batched):
         if layer.normalises and groups and not waiting:
             groups[-1].append(layer)
         elif layer.sources and not layer.normalises:
@@ -108,7 +111,7 @@ def parts_of(
             waiting, activation = [], None
         else:
             waiting.append(layer)
-            if below == above and not layer.normalises:
+            if not (layer.reshapes or layer.normalises):
                 activation = layer
     if not groups:
         raise ValueError("from_backprop: the model has no layer with weights.")
@@ -127,15 +130,17 @@ def _joined(group: Sequence[Layer]) -> Callable:
     if isinstance(last.module, Dense):
         if not before:
             return last.module
-        if len(before) == 1 and not isinstance(before[0].module, eqx.Module):
+        if len(before) == 1 and _is_activation(before[0]):
             return dataclasses.replace(last.module, activation=before[0].module)
     return Layers(tuple(layer.module for layer in group))
 
 
-def _shaped(
-    layers: Sequence[Layer], shape: Shape, dtype: Any, batched: bool
-) -> Iterator[tuple[Layer, Shape, Shape]]:
-    """The layers that do something, on one sample each, with the shapes below and above them."""
+def _is_activation(layer: Layer) -> bool:
+    return not (layer.reshapes or isinstance(layer.module, eqx.Module))
+
+
+def _shaped(layers: Sequence[Layer], shape: Shape, dtype: Any, batched: bool) -> Iterator[Layer]:
+    """The layers that do something, on one sample each."""
     for layer in layers:
         module: Any = layer.module
         function = not layer.sources and not isinstance(layer.module, eqx.Module)
@@ -149,7 +154,7 @@ def _shaped(
                 f"layer before: {first_line(error)}"
             ) from error
         if layer.sources or above != shape or not _does_nothing(module, shape, dtype):
-            yield layer._replace(module=module), shape, above
+            yield layer._replace(module=module, reshapes=above != shape)
         shape = above
 
 
@@ -178,11 +183,13 @@ def name_of(module: Any) -> str:
         return " → ".join(name_of(layer) for layer in module.layers)
     if isinstance(module, OfBatch):
         return name_of(module.function)
+    if isinstance(module, functools.partial):
+        return name_of(module.func)
     named = getattr(module, "__name__", None) or type(module).__name__
     return str(getattr(module, "label", named))
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 

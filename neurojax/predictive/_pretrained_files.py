@@ -43,27 +43,20 @@ def _read(path: str | os.PathLike, like: Any) -> Any:
 
 
 def _read_equinox(file: Any, path: str | os.PathLike, like: Any) -> Any:
-    names = iter(
-        [jax.tree_util.keystr(where) for where, _ in jax.tree_util.tree_leaves_with_path(like)]
-    )
-    name = "its beginning"
-
-    def one(file: Any, leaf: Any) -> Any:
-        nonlocal name
-        name = next(names)
-        read = eqx.default_deserialise_filter_spec(file, leaf)
-        if eqx.is_array(leaf) and (read.shape, read.dtype) != (leaf.shape, leaf.dtype):
+    wrong = f"{path} is a file of another model, or a truncated one"
+    leaves, structure = jax.tree_util.tree_flatten_with_path(like)
+    read = []
+    for place, leaf in leaves:
+        name = jax.tree_util.keystr(place)
+        try:
+            read.append(eqx.default_deserialise_filter_spec(file, leaf))
+        except Exception as error:
+            raise ValueError(f"{wrong}: at {name}: {first_line(error)}") from error
+        if eqx.is_array(leaf) and (read[-1].shape, read[-1].dtype) != (leaf.shape, leaf.dtype):
             raise ValueError(
-                f"{read.dtype}{list(read.shape)} there, {leaf.dtype}{list(leaf.shape)} is due."
+                f"{wrong}: {name} is {read[-1].dtype}{list(read[-1].shape)} there, "
+                f"{leaf.dtype}{list(leaf.shape)} is due."
             )
-        return read
-
-    try:
-        read = eqx.tree_deserialise_leaves(file, like, filter_spec=one)
-    except Exception as error:
-        raise ValueError(
-            f"{path} is a file of another model, or a truncated one: at {name}: {first_line(error)}"
-        ) from error
     if file.read(1):
-        raise ValueError(f"{path} is a file of another model: it goes on after {name}.")
-    return read
+        raise ValueError(f"{wrong}: it goes on after {jax.tree_util.keystr(leaves[-1][0])}.")
+    return structure.unflatten(read)

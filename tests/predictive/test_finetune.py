@@ -23,7 +23,8 @@ from neurojax.predictive import (
 )
 
 # One optimizer for all: a new one would be compiled anew.
-ADAM = optax.adam(1e-2)
+ADAM, SLOW = optax.adam(1e-2), optax.adam(1e-3)
+DECAYS = optax.adamw(1e-2, weight_decay=0.1)
 CENTRES = jnp.array([[2.0, 0.0], [-1.0, 1.7], [-1.0, -1.7]])
 
 
@@ -43,8 +44,12 @@ def training(**changes) -> dict:
     return how | changes
 
 
-# The spec of three energies that are not trained.
-NOTHING = jax.tree.map(lambda _: False, network().energies)
+def modules(hierarchy: Hierarchy) -> list:
+    return [edge.module for edge in hierarchy.edges]
+
+
+def energies(hierarchy: Hierarchy) -> list:
+    return [node.energy for node in hierarchy.nodes]
 
 
 def assert_same(a, b) -> None:
@@ -73,7 +78,9 @@ def test_it_learns(rule: str):
 def test_a_rules_name_stands_for_its_gradient_in_fit(name: str, rule):
     x, y, _ = task()
     named = finetune(network(), (x, y), rule=name, steps=7, step_size=0.05, **training())
-    weights = eqx.tree_at(lambda h: h.energies, jax.tree.map(lambda _: True, network()), NOTHING)
+    all_of_it = jax.tree.map(lambda _: True, network())
+    nothing = jax.tree.map(lambda _: False, energies(network()))
+    weights = eqx.tree_at(energies, all_of_it, nothing)
     given = fit(network(), (x, y), rule, trainable=weights, **training())
     assert_same(named.model, given.model)
     assert named.history == given.history
@@ -87,7 +94,7 @@ def test_a_gradient_of_ones_own():
 
     how = training(optimizer=optax.sgd(0.5), epochs=1)
     trained, history, _ = finetune(network(), (x, y), rule=ones, **how)
-    for layer, before in zip(trained.layers, network().layers, strict=True):
+    for layer, before in zip(modules(trained), modules(network()), strict=True):
         np.testing.assert_allclose(layer.weight, before.weight - 3, atol=1e-5)  # 6 updates
     assert history == [{"epoch": 1, "train/samples": 20.0}]
 
@@ -96,35 +103,92 @@ def test_only_weights_move():
     x, y, _ = task()
     hierarchy = network()
     trained = finetune(hierarchy, (x, y), **training()).model
-    assert_same(trained.energies, hierarchy.energies)  # a precision is not trained
-    for after, before in zip(trained.layers, hierarchy.layers, strict=True):
+    assert_same(energies(trained), energies(hierarchy))  # a precision is not trained
+    for after, before in zip(modules(trained), modules(hierarchy), strict=True):
         assert not np.array_equal(after.weight, before.weight)
         assert after.bias is not None and before.bias is not None
         assert not np.array_equal(after.bias, before.bias)
 
 
 @pytest.mark.parametrize("rule", ["pc", "bp"])
-def test_frozen_layers_stay_bitwise(rule: str):
+@pytest.mark.parametrize("freeze", [[0, 2], ["h1", "output"]])
+def test_frozen_layers_stay_bitwise(rule: str, freeze: list):
     x, y, _ = task()
     hierarchy = network()
-    how = training(optimizer=optax.adamw(1e-2, weight_decay=0.1))
-    trained = finetune(hierarchy, (x, y), rule=rule, freeze=[0, 2], **how).model
+    trained = finetune(hierarchy, (x, y), rule=rule, freeze=freeze, **training(optimizer=DECAYS))
+    before, after = modules(hierarchy), modules(trained.model)
     for number in (0, 2):
-        assert_same(trained.layers[number], hierarchy.layers[number])
-    assert not np.array_equal(trained.layers[1].weight, hierarchy.layers[1].weight)
+        assert_same(after[number], before[number])
+    assert not np.array_equal(after[1].weight, before[1].weight)
 
 
-@pytest.mark.parametrize("number", [3, -1])
-def test_a_layer_that_is_not_there_cannot_be_frozen(number: int):
+@pytest.mark.parametrize("edge", [3, -1, "h3", "input"])
+def test_an_edge_that_is_not_there(edge):
     x, y, _ = task()
-    with pytest.raises(ValueError, match=f"freeze has no layer {number}: layers are 0 to 2"):
-        finetune(network(), (x, y), freeze=[number], **training())
+    message = f"has no edge {edge!r}: edges are 0 to 2, to h1, h2, output"
+    with pytest.raises(ValueError, match=f"freeze {message}"):
+        finetune(network(), (x, y), freeze=[edge], **training())
+    with pytest.raises(ValueError, match=f"learning_rates {message}"):
+        finetune(network(), (x, y), learning_rates={edge: 0.5}, **training())
+
+
+def test_learning_rates_are_factors_on_an_edges_updates():
+    x, y, _ = task()
+    how = training(optimizer=optax.sgd(0.5), epochs=1, batch_size=120)
+    rates = {"output": 0.1, 0: 0.0}
+    whole = finetune(network(), (x, y), **how).model
+    scaled = finetune(network(), (x, y), learning_rates=rates, **how).model
+    before = modules(network())
+    assert_same(modules(scaled)[0], before[0])
+    for number, factor in ((1, 1.0), (2, 0.1)):
+        moved, due = (modules(h)[number].weight - before[number].weight for h in (scaled, whole))
+        np.testing.assert_allclose(moved, factor * due, atol=1e-7)
+    with pytest.raises(ValueError, match=r"learning_rates\['h1'\] must be at least 0, got -1"):
+        finetune(network(), (x, y), learning_rates={"h1": -1.0}, **how)
+
+
+def test_precision_is_of_the_nodes():
+    """At ever greater precisions the activities cannot leave their predictions, and at an output
+    that pushes as little the update is backprop's, layer by layer (Millidge et al. 2022)."""
+    x, y, _ = task()
+    how = training(optimizer=optax.sgd(1.0), epochs=1, batch_size=120)
+    start = network()
+    update = lambda h: [  # noqa: E731
+        np.ravel(after.weight - before.weight)
+        for after, before in zip(modules(h), modules(start), strict=True)
+    ]
+    by_backprop = update(finetune(start, (x, y), rule="bp", **how).model)
+
+    def angle(precision: float) -> float:
+        stiff = {"h1": precision, "h2": precision}
+        steps = {"steps": 400, "step_size": 0.2 / precision}
+        trained = finetune(start, (x, y), precision=stiff, **steps, **how).model
+        assert [float(trained.by_name[n].energy.precision) for n in stiff] == [precision] * 2
+        a, b = update(trained)[0], by_backprop[0]
+        return float(np.arccos(a @ b / np.linalg.norm(a) / np.linalg.norm(b)))
+
+    assert angle(50.0) < 0.25 * angle(1.0)
+    with pytest.raises(
+        ValueError, match="precision has no Gaussian node 'output': they are input,"
+    ):
+        finetune(start, (x, y), precision={"output": 2.0}, **how)
+    with pytest.raises(ValueError, match="precision must be positive"):
+        finetune(start, (x, y), precision={"h1": -2.0}, **how)
 
 
 def test_an_unknown_rule():
     x, y, _ = task()
-    with pytest.raises(ValueError, match=r"rule must be 'pc', 'bp' or a gradient.*'hebb'"):
+    with pytest.raises(ValueError, match=r"rule must be one of pc, .*, bp, or a gradient.*'hebb'"):
         finetune(network(), (x, y), rule="hebb", **training())
+
+
+@pytest.mark.parametrize("rule", ["epc", "ipc", "pn", "nn", "cn", "ep"])
+def test_every_rule_trains(rule: str):
+    x, y, labels = task()
+    optimizer = SLOW if rule == "ipc" else ADAM
+    how = training(epochs=8, optimizer=optimizer, steps=10, step_size=0.05)
+    trained = finetune(network(), (x, y), rule=rule, **how).model
+    assert float(accuracy(trained, x, labels)) > 0.8
 
 
 def test_inference_that_diverges_stops_training():
