@@ -85,7 +85,7 @@ class DendriticLearning(eqx.Module):
 
     t1: float = eqx.field(static=True, default=20.0)
     dt: float = eqx.field(static=True, default=0.5)
-    lateral_rate: float = eqx.field(static=True, default=0.1)
+    lateral_rate: float = eqx.field(static=True, default=0.01)
 
     def __check_init__(self) -> None:
         if self.lateral_rate < 0:
@@ -97,9 +97,7 @@ class DendriticLearning(eqx.Module):
         self, model: Microcircuit, batch: Batch, key: PRNGKeyArray | None = None
     ) -> tuple[Microcircuit, Metrics]:
         x, target = batch
-        start = model.feedforward(x)
-        drive = {"input": x, "target": target}
-        state = simulate(model, drive, t1=self.t1, dt=self.dt, state=start, record=()).final.state
+        state = self.settled(model, {"input": x, "target": target})
         asked, rates = local_updates(model, state, x), gradient_rates(model)
         updates = _of_weights(
             model,
@@ -107,7 +105,16 @@ class DendriticLearning(eqx.Module):
             to_interneurons=_scaled(asked.to_interneurons, rates.to_interneurons),
             from_interneurons=tuple(self.lateral_rate * each for each in asked.from_interneurons),
         )
-        return jax.tree.map(jnp.negative, updates), {"error": _error(start, target)}
+        error = _error(model.feedforward(x), target)
+        return jax.tree.map(jnp.negative, updates), {"error": error}
+
+    def settled(
+        self, model: Microcircuit, drive: dict[str, Float[Array, "batch _"]]
+    ) -> MicrocircuitState:
+        """The state after t1 ms under this drive, from the feed-forward one."""
+        start = model.feedforward(drive["input"])
+        run = simulate(model, drive, t1=self.t1, dt=self.dt, state=start, record=())
+        return run.final.state
 
 
 @final
