@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jaxtyping import Array, Float
 
     from neurojax.learning import Fit
-    from neurojax.predictive._microcircuit import Microcircuit
+    from neurojax.predictive import Microcircuit
 
 TARGET_ON = 20.0  # ms, in the figure of what a target does
 TRACE = 50.0  # ms
@@ -149,7 +149,7 @@ def initial(config: Config, seed: int, symmetric: bool) -> Microcircuit:
     """In the self-predicting state; rates are tanh of potentials, around a baseline."""
     import jax.numpy as jnp
 
-    from neurojax.predictive._microcircuit import microcircuit
+    from neurojax.predictive import microcircuit
 
     widths = (65, *[config.width] * config.depth, datasets.CLASSES)
     return microcircuit(
@@ -192,11 +192,11 @@ def sgd(learning_rate: float, momentum: float) -> optax.GradientTransformation:
 @cache
 def rule(lateral_rate: float, name: str) -> Any:
     """One object for all seeds, likewise."""
-    from neurojax.predictive import _dendritic_rules as rules
+    from neurojax import predictive
 
     if name == "backprop":
-        return rules.DendriticBackprop()
-    return rules.DendriticLearning(lateral_rate=lateral_rate)
+        return predictive.DendriticBackprop()
+    return predictive.DendriticLearning(lateral_rate=lateral_rate)
 
 
 def accuracy(circuit: Microcircuit, data: Samples) -> Float[Array, ""]:
@@ -210,7 +210,7 @@ def evaluate(circuit: Microcircuit, data: Samples) -> dict[str, Float[Array, ""]
     mean square, mV) of each hidden layer with and without a target."""
     import jax.numpy as jnp
 
-    from neurojax.predictive._dendritic_rules import DendriticBackprop, DendriticLearning, alignment
+    from neurojax.predictive import DendriticBackprop, DendriticLearning, alignment
 
     learning = DendriticLearning()
     backprop, _ = DendriticBackprop()(circuit, tuple(data))
@@ -233,7 +233,7 @@ def before_learning(config: Config, learn: Images, seed: int) -> dict[str, Any]:
     import equinox as eqx
     import jax.numpy as jnp
 
-    from neurojax.predictive._dendritic_rules import DendriticBackprop, DendriticLearning, alignment
+    from neurojax.predictive import DendriticBackprop, DendriticLearning, alignment
 
     train_part, _ = split(config, learn, seed)
     batch = tuple(part[:SHOWN] for part in train_part)

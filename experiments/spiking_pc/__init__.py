@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     from jaxtyping import Array, Float
 
     from neurojax.learning import Fit
-    from neurojax.predictive._spiking import LIFHierarchy
+    from neurojax.predictive import LIFHierarchy
 
 DT = 1.0  # ms
 LISTEN = 200.0  # ms for which a test image is shown
 RASTER_NEURONS = 20  # of each population in the figure
+SHOWN = 100  # images on which error neurons are watched
 
 
 @dataclass(frozen=True)
@@ -124,13 +125,9 @@ def one_seed(config: Config, run: Run, learn: Images, test: Images, seed: int) -
             "error": [record["train/error"] for record in fit.history],
         }
         if name == "spikes":
-            shown = Samples(*(part[:1] for part in held_out))
-            before = initial(config, seed, name)
-            measured["rasters"] = [raster(config, model, shown) for model in (before, fit.model)]
-            some = Samples(*(part[:100] for part in held_out))
-            measured["error rates"] = [
-                error_rate(config, model, some) for model in (before, fit.model)
-            ]
+            some = Samples(*(part[:SHOWN] for part in held_out))
+            stages = initial(config, seed, name), fit.model
+            measured["presented"] = [presented(config, model, some) for model in stages]
     return measured
 
 
@@ -153,11 +150,11 @@ def samples(images: Images) -> Samples:
 
 
 def initial(config: Config, seed: int, name: str) -> LIFHierarchy:
-    from neurojax.predictive import _spiking as spiking
+    from neurojax import predictive
 
     widths = (65, *[config.width] * config.depth, datasets.CLASSES)
-    weights = spiking.uniform_weights(widths, key(seed, "initial weights"))
-    kind = {"spikes": spiking.SpikingHierarchy, "rates": spiking.FiringRateHierarchy}[name]
+    weights = predictive.uniform_weights(widths, key(seed, "initial weights"))
+    kind = {"spikes": predictive.SpikingHierarchy, "rates": predictive.FiringRateHierarchy}[name]
     return kind(weights)
 
 
@@ -203,13 +200,13 @@ def adam(learning_rate: float, steps: int) -> optax.GradientTransformation:
 @cache
 def rule(untaught: float, settle: float, window: float) -> Any:
     """One object for all fits, likewise."""
-    from neurojax.predictive._spiking_rules import ErrorTimesActivity
+    from neurojax.predictive import ErrorTimesActivity
 
     return ErrorTimesActivity(untaught=untaught, settle=settle, window=window, dt=DT)
 
 
 def evaluate(model: LIFHierarchy, data: Samples) -> dict[str, Float[Array, ""]]:
-    from neurojax.predictive._spiking_rules import responses
+    from neurojax.predictive import responses
 
     answers = responses(model, data.currents, dt=DT).argmax(axis=1)
     return {"accuracy": (answers == data.targets.argmax(axis=1)).mean()}
@@ -220,8 +217,7 @@ def listen(model: LIFHierarchy, data: Samples) -> dict[str, Any]:
     so far, at each ms; and how often value neurons fire (Hz), by layer."""
     from neurojax import simulate
     from neurojax.core import SpikeCount
-    from neurojax.predictive._spiking import SpikingHierarchy
-    from neurojax.predictive._spiking_rules import at_rest
+    from neurojax.predictive import SpikingHierarchy, at_rest
 
     currents = data.currents
     said = lambda t, state: model.activities(state, currents)[-1]  # noqa: E731
@@ -241,36 +237,27 @@ def listen(model: LIFHierarchy, data: Samples) -> dict[str, Any]:
     return found
 
 
-def presented(config: Config, model: LIFHierarchy, data: Samples) -> list[np.ndarray]:
-    """Spikes [ms, image, neuron] of an input alone and then with its target: of the input, the last
-    hidden layer, the output, and the output's error neurons."""
+def presented(config: Config, model: LIFHierarchy, data: Samples) -> dict[str, Any]:
+    """Images shown alone, and then for as long with their targets. Of the first, the times (ms) and
+    neurons of all spikes of the input, the last hidden layer, the output and its error neurons; of
+    all, how often (Hz) these error neurons fire, at each ms."""
     from neurojax import simulate
-    from neurojax.predictive._spiking_rules import at_rest
+    from neurojax.predictive import at_rest
 
     state, rows = at_rest(model, len(data.currents)), []
     taught = {"input": data.currents, "target": data.targets}
-    for drive, t1 in (({"input": data.currents}, config.untaught), (taught, config.untaught)):
-        sol = simulate(model, drive, t1=t1, dt=DT, state=state, record=["raster"])
+    for drive in ({"input": data.currents}, taught):
+        how = {"t1": config.untaught, "dt": DT, "record": ["raster"]}
+        sol = simulate(model, drive, state=state, **how)
         state = sol.final.state
         rows.append(np.asarray(sol["raster"]))
-    ends = np.cumsum(model.widths)
-    value = np.split(np.concatenate(rows), ends, axis=-1)
-    errors = value[-1][..., -2 * model.widths[-1] :]
-    return [value[0], value[len(ends) - 2], value[len(ends) - 1], errors]
-
-
-def raster(config: Config, model: LIFHierarchy, data: Samples) -> list[list[np.ndarray]]:
-    """Of one image, by population: the times (ms) and the neurons of all spikes."""
-    found = []
-    for spikes in presented(config, model, data):
+    *value, errors = np.split(np.concatenate(rows), np.cumsum(model.widths), axis=-1)
+    errors = errors[..., -2 * model.widths[-1] :]
+    raster = []
+    for spikes in (value[0], value[-2], value[-1], errors):
         step = max(1, spikes.shape[-1] // RASTER_NEURONS)
-        found.append(list(np.nonzero(spikes[:, 0, ::step])))
-    return found
-
-
-def error_rate(config: Config, model: LIFHierarchy, data: Samples) -> np.ndarray:
-    """How often the output's error neurons fire (Hz), at each ms."""
-    return 1000 / DT * presented(config, model, data)[-1].mean(axis=(1, 2))
+        raster.append(list(np.nonzero(spikes[:, 0, ::step])))
+    return {"raster": raster, "error rate": 1000 / DT * errors.mean(axis=(1, 2))}
 
 
 def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:

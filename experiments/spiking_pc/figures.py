@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.runner import Run, figures
-from experiments.spiking_pc import DT, KINDS, LISTEN, Config
+from experiments.spiking_pc import DT, KINDS, LISTEN, SHOWN, Config
 
 POPULATIONS = ("input", "hidden", "output", "errors")
 COLORS = ("#7F7F7F", "#0072B2", "#009E73", "#D55E00")
@@ -25,18 +25,18 @@ def draw_activity(config: Config, run: Run, results: list[dict[str, Any]]) -> No
     figure, (before, after, errors) = figures.panels(
         3, f"a test image, its target from {config.untaught:g} ms on; seed {config.seed}"
     )
-    for ax, rows, title in zip(
-        (before, after), results[0]["rasters"], ("before learning", "after learning"), strict=True
+    for ax, stage, title in zip(
+        (before, after), results[0]["presented"], ("before learning", "after learning"), strict=True
     ):
-        draw_raster(ax, rows)
+        draw_raster(ax, stage["raster"])
         ax.axvline(config.untaught, color="0.5", linewidth=0.8, linestyle=":")
         ax.set(title=title, xlabel="time (ms)", xlim=(0, 2 * config.untaught))
     for at, (name, color) in enumerate((("before", "#CC79A7"), ("after", "#D55E00"))):
-        rates = np.array([in_bins(result["error rates"][at]) for result in results])
+        rates = np.array([in_bins(result["presented"][at]["error rate"]) for result in results])
         times = BIN * DT * (np.arange(rates.shape[1]) + 0.5)
         figures.band(errors, times, rates, color, f"{name} learning")
     errors.axvline(config.untaught, color="0.5", linewidth=0.8, linestyle=":")
-    errors.set(title="error neurons of the output, 100 test images", xlabel="time (ms)")
+    errors.set(title=f"error neurons of the output, {SHOWN} test images", xlabel="time (ms)")
     errors.set(ylabel="spikes per second", xlim=(0, 2 * config.untaught))
     errors.legend(frameon=False)
     run.figure("activity", figure)

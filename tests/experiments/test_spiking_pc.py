@@ -10,7 +10,8 @@ from experiments.datasets import digits
 from experiments.runner.command import find, main
 from experiments.spiking_pc import KINDS, samples
 
-SMALL = ["spiking-pc", "--seeds", "1", "--width", "24", "--epochs", "3", "--learning-rate", "0.01"]
+SMALL = ["spiking-pc", "--seeds", "1", "--width", "24", "--epochs", "6", "--batch-size", "100"]
+SMALL += ["--learning-rate", "0.02"]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def test_results(folder: Path):
     assert len(rates) == 3 and min(rates) > 0
     seed = json.loads((folder / "checkpoints" / "seed-0.json").read_text())
     # Error neurons are silent until the target comes, and fire less once it is foreseen.
-    before, after = np.array(seed["error rates"])
+    before, after = (np.array(stage["error rate"]) for stage in seed["presented"])
     assert before[:100].max() == after[:100].max() == 0
     assert 0 < after[100:].mean() < before[100:].mean()
     for name in ("activity", "learning"):

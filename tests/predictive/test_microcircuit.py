@@ -14,16 +14,14 @@ import pytest
 import neurojax as nj
 from neurojax import learning
 from neurojax.dendrites import ApicalNeuron
-from neurojax.predictive._dendritic_rules import (
+from neurojax.predictive import (
     DendriticBackprop,
     DendriticLearning,
+    Microcircuit,
+    MicrocircuitState,
     alignment,
     gradient_rates,
     local_updates,
-)
-from neurojax.predictive._microcircuit import (
-    Microcircuit,
-    MicrocircuitState,
     microcircuit,
     self_predicting,
 )

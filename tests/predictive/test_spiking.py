@@ -12,13 +12,15 @@ import neurojax as nj
 from neurojax import learning
 from neurojax.core import Integral, SpikeCount
 from neurojax.neurons import LIF, EscapeNoise
-from neurojax.predictive._spiking import (
+from neurojax.predictive import (
+    ErrorTimesActivity,
     FiringRateHierarchy,
     SpikingHierarchy,
+    at_rest,
     firing_rate,
+    responses,
     uniform_weights,
 )
-from neurojax.predictive._spiking_rules import ErrorTimesActivity, at_rest, responses
 
 WIDTHS = (4, 6, 3)
 KINDS = pytest.mark.parametrize("kind", [SpikingHierarchy, FiringRateHierarchy])
