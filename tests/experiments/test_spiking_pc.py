@@ -11,7 +11,7 @@ from experiments.runner.command import find, main
 from experiments.spiking_pc import KINDS, samples
 
 SMALL = ["spiking-pc", "--seeds", "1", "--width", "24", "--epochs", "6", "--batch-size", "100"]
-SMALL += ["--learning-rate", "0.02"]
+SMALL += ["--learning-rate", "0.02", "--untaught", "60", "--settle", "20", "--window", "60"]
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def test_results(folder: Path):
     seed = json.loads((folder / "checkpoints" / "seed-0.json").read_text())
     # Error neurons are silent until the target comes, and fire less once it is foreseen.
     before, after = (np.array(stage["error rate"]) for stage in seed["presented"])
-    assert before[:100].max() == after[:100].max() == 0
-    assert 0 < after[100:].mean() < before[100:].mean()
+    assert before[:60].max() == after[:60].max() == 0
+    assert 0 < after[60:].mean() < before[60:].mean()
     for name in ("activity", "learning"):
         assert (folder / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
