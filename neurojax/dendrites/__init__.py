@@ -1,6 +1,10 @@
 """Neurons with dendrites: morphologies, compartments, the cable and its solver."""
 
 from ._animate_morphology import animate_morphology as animate_morphology
+from ._apical_neuron import (
+    ApicalNeuron as ApicalNeuron,
+    ApicalNeuronState as ApicalNeuronState,
+)
 from ._build import (
     Branch as Branch,
     build_morphology as build_morphology,
