@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
+from ._convolutions import with_fast_convolutions
 from ._drives import held as held_drive, is_held, value_at
 from ._exact_linear import ExactLinear
 from ._flow import Flow, terms_of
@@ -77,7 +78,7 @@ class ClockRun(eqx.Module):
 
         def one(carry: tuple[_Carry, Array]) -> tuple[_Carry, Array]:
             before, _ = carry
-            after, _ = self._step(before)
+            after, _ = with_fast_convolutions(self._step)(before)
             change = jax.tree.map(
                 lambda flows, a, b: (a - b) / self.dt if flows else None,
                 self.flows,

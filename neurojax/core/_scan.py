@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jaxtyping import Array, PyTree
 
+from ._convolutions import with_fast_convolutions
 from ._native import (
     NATIVE_STATE_LIMIT,
     NESTED_REVERSE_LIMIT,
@@ -35,6 +36,7 @@ def scan(body: Body, carry: PyTree, length: int) -> tuple[PyTree, PyTree]:
     what is marked as SOLVED; where those are many, blocks of about sqrt(length) are rematerialised
     as well.
     """
+    body = with_fast_convolutions(body)
     if length < 4 or length * bytes_of(carry) <= STACKED_STATES_LIMIT:
         return _loop(body, carry, length, 1)
     block = round(length**0.5)

@@ -9,12 +9,6 @@ from ._chains import (
     residual_mlp as residual_mlp,
 )
 from ._closed_form import equilibrium as equilibrium
-from ._diagnostics import (
-    Diagnostics as Diagnostics,
-    diagnose as diagnose,
-    target_alignment as target_alignment,
-)
-from ._backprop import from_backprop as from_backprop, to_backprop as to_backprop
 from ._dendritic_rules import (
     DendriticBackprop as DendriticBackprop,
     DendriticLearning as DendriticLearning,
@@ -22,7 +16,11 @@ from ._dendritic_rules import (
     gradient_rates as gradient_rates,
     local_updates as local_updates,
 )
-from ._diagnostics import Diagnostics as Diagnostics, diagnose as diagnose
+from ._diagnostics import (
+    Diagnostics as Diagnostics,
+    diagnose as diagnose,
+    target_alignment as target_alignment,
+)
 from ._energies import (
     Bernoulli as Bernoulli,
     Categorical as Categorical,
@@ -41,6 +39,12 @@ from ._hierarchy import Hierarchy as Hierarchy, predict as predict
 from ._hopfield import ModernHopfield as ModernHopfield
 from ._inference import Settled as Settled, infer as infer
 from ._layer_map import layer_map as layer_map
+from ._microcircuit import (
+    Microcircuit as Microcircuit,
+    MicrocircuitState as MicrocircuitState,
+    microcircuit as microcircuit,
+    self_predicting as self_predicting,
+)
 from ._mupc import mupc as mupc
 from ._parts import Edge as Edge, Node as Node
 from ._rules import (
@@ -53,16 +57,6 @@ from ._rules import (
     weight_gradient as weight_gradient,
 )
 from ._sampling import Langevin as Langevin, Samples as Samples, sample as sample
-from ._temporal import (
-    TemporalPredictiveCoding as TemporalPredictiveCoding,
-    infer_sequence as infer_sequence,
-from ._microcircuit import (
-    Microcircuit as Microcircuit,
-    MicrocircuitState as MicrocircuitState,
-    microcircuit as microcircuit,
-    self_predicting as self_predicting,
-)
-from ._rules import BackpropRule as BackpropRule, PredictiveCoding as PredictiveCoding
 from ._spiking import (
     FiringRateHierarchy as FiringRateHierarchy,
     LIFHierarchy as LIFHierarchy,
@@ -74,4 +68,8 @@ from ._spiking_rules import (
     ErrorTimesActivity as ErrorTimesActivity,
     at_rest as at_rest,
     responses as responses,
+)
+from ._temporal import (
+    TemporalPredictiveCoding as TemporalPredictiveCoding,
+    infer_sequence as infer_sequence,
 )
