@@ -207,7 +207,7 @@ def rule_of(task: str, name: str, steps: int | None, step_size: float | None) ->
 
 @cache
 def augmentation(task: str) -> Any:
-    """One function for all seeds, likewise; none for flat images."""
+    """One function for all seeds, likewise."""
     from experiments.train_pc.networks import shifted
     from experiments.train_pc.recipes import RECIPES
 
@@ -216,7 +216,9 @@ def augmentation(task: str) -> Any:
         return None
 
     def augment(batch: tuple[Array, Array], key: PRNGKeyArray) -> tuple[Array, Array]:
-        return shifted(recipe.shift, recipe.mirrored, batch[0], key), batch[1]
+        x, y = batch
+        images = x.reshape(len(x), *recipe.image)
+        return shifted(recipe.shift, recipe.mirrored, images, key).reshape(x.shape), y
 
     return augment
 
@@ -235,6 +237,7 @@ def evaluate(model: Hierarchy, images: Images) -> dict[str, Array]:
 def measure(config: Config, recipe: Recipe, fit: Fit, rule: str, images: Images) -> dict[str, Any]:
     """Accuracy after the last epoch, and how the network settles as its rule does (predictive
     coding's way for backprop)."""
+    import equinox as eqx
     import jax
 
     from neurojax import predictive
@@ -251,7 +254,7 @@ def measure(config: Config, recipe: Recipe, fit: Fit, rule: str, images: Images)
         **how,
     )
     return {
-        "accuracy": jax.jit(evaluate)(fit.model, images)["accuracy"],
+        "accuracy": eqx.filter_jit(evaluate)(fit.model, images)["accuracy"],
         "curve": [record["validation/accuracy"] for record in fit.history],
         "relaxation in training": [record.get("train/relaxation") for record in fit.history],
         "relaxation": settling.relaxation,

@@ -35,6 +35,8 @@ class Recipe:
     batch_size: int
     learning_rate: float
     weight_decay: float = 0.0
+    image: tuple[int, int, int] = (1, 8, 8)
+    """Channels, height, width."""
     flat: bool = False
     shift: int = 0
     """Pixels by which images move at random in training."""
@@ -42,6 +44,13 @@ class Recipe:
     fields: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     """Of a rule, beside its defaults."""
 
+
+CONVOLUTIONAL = {
+    "pc": {"steps": 12},
+    "epc": {"steps": 4},
+    "ipc": {"steps": 6, "learning_rate": 5e-4},
+    **{rule: {"steps": 4, "coordinates": "errors"} for rule in ("pn", "nn", "cn", "ep")},
+}
 
 RECIPES = {
     "digits": Recipe(
@@ -61,7 +70,10 @@ RECIPES = {
         batch_size=100,
         learning_rate=1e-3,
         weight_decay=1e-2,
+        image=MNIST,
         flat=True,
+        shift=1,
+        fields={"epc": {"steps": 5}},
     ),
     "mnist-conv": Recipe(
         data="mnist",
@@ -71,19 +83,22 @@ RECIPES = {
         batch_size=100,
         learning_rate=2e-3,
         weight_decay=1e-2,
+        image=MNIST,
         shift=2,
         fields={"epc": {"steps": 4, "step_size": 0.1}},
     ),
     "cifar": Recipe(
         data="cifar",
-        network=partial(networks.convolutional, CIFAR, ((32, 2), (64, 2), (64, 2), (128, 2)), 10),
+        network=partial(networks.convolutional, CIFAR, ((16, 2), (32, 2), (64, 2), (64, 2)), 10),
         rules=tuple(RULES),
-        epochs=30,
+        epochs=25,
         batch_size=100,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         weight_decay=1e-2,
+        image=CIFAR,
         shift=3,
         mirrored=True,
+        fields=CONVOLUTIONAL,
     ),
     "deep-32": Recipe(
         data="digits",
