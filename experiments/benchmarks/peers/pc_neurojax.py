@@ -18,8 +18,9 @@ from neurojax.predictive import Dense, Edge, Node
 
 def dense_chain(task: pc_task.Task) -> predictive.Hierarchy:
     """Dense layers, relu before all but the first."""
-    first, *rest = parameters(task)
-    return predictive.chain([Dense(*first), *(Dense(*each, relu) for each in rest)], task.in_shape)
+    (weight, bias), *rest = parameters(task)
+    layers = [Dense(weight, bias), *(Dense(weight, bias, relu) for weight, bias in rest)]
+    return predictive.chain(layers, task.in_shape)
 
 
 class Rectified(eqx.Module):
@@ -33,7 +34,7 @@ class Rectified(eqx.Module):
 
 def rectified_chain(task: pc_task.Task) -> predictive.Hierarchy:
     """Dense layers, relu behind all but the last, as FabricPC has it."""
-    *hidden, last = [Dense(*each) for each in parameters(task)]
+    *hidden, last = [Dense(weight, bias) for weight, bias in parameters(task)]
     return predictive.chain([*map(Rectified, hidden), last], task.in_shape)
 
 
@@ -42,7 +43,8 @@ def residual_stack(task: pc_task.Task) -> predictive.Hierarchy:
     (first, _), *blocks, (last, _) = parameters(task)
     width, inputs = first.shape
     stack = jnp.stack([weight for weight, _ in blocks])
-    below, inside, above = task.scales[0], task.scales[1], task.scales[-1]
+    assert task.scales is not None
+    below, inside, *_, above = task.scales
     return predictive.Hierarchy(
         nodes=[
             Node("input", inputs),
@@ -81,9 +83,9 @@ class Convolution(eqx.Module):
 
 def convolutional(task: pc_task.Task) -> predictive.Hierarchy:
     """Convolutions and a dense layer of what is left."""
-    *convolutions, last = parameters(task)
+    *convolutions, (weight, bias) = parameters(task)
     blocks = [Convolution(*each) for each in convolutions]
-    return predictive.chain([*blocks, Dense(*last, jnp.ravel)], task.in_shape)
+    return predictive.chain([*blocks, Dense(weight, bias, jnp.ravel)], task.in_shape)
 
 
 def parameters(task: pc_task.Task):
