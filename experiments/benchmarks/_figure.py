@@ -36,26 +36,32 @@ def draw(lines: Sequence[dict], path: Path) -> None:
 
 
 def draw_curves(lines: Sequence[dict], path: Path) -> None:
-    """Our time over our size, a curve for each name, with the line of proportion from its first
-    point; nothing is drawn of a run without curves."""
+    """Times over sizes, a panel for each kind of size and a curve for each name. Where no curve of
+    theirs is drawn, ours has the line of proportion from its first point. Nothing is drawn of a run
+    without curves.
+    """
     from matplotlib.figure import Figure
 
-    curves: dict[str, list[tuple[float, float]]] = {}
+    panels: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for line in lines:
-        if "curve" in line:
-            curves.setdefault(line["curve"], []).append((line["ours_size"], line["ours"]))
-    if not curves:
+        for side, curve in (("ours", "curve"), ("theirs", "their_curve")):
+            if curve in line:
+                curves = panels.setdefault(line["over"], {})
+                curves.setdefault(line[curve], []).append((line[f"{side}_size"], line[side]))
+    compared = {line["over"] for line in lines if "their_curve" in line}
+    if not panels:
         return
-    figure = Figure(figsize=(5.5, 4), layout="constrained")
-    axes = figure.add_subplot(xscale="log", yscale="log")
-    styles = zip((HOLDS, LOST), "os", strict=True)
-    for (name, points), (colour, marker) in zip(curves.items(), styles, strict=False):
-        sizes, times = zip(*sorted(points), strict=True)
-        axes.plot(sizes, times, marker, color=colour, linestyle="-", label=name)
-        proportional = [times[0] * size / sizes[0] for size in sizes]
-        axes.plot(sizes, proportional, ":", color=colour, label=f"{name}, in proportion")
-    axes.set_xlabel("compartments")
-    axes.set_ylabel("time (s)")
-    axes.grid(which="major", color="0.92")
-    axes.legend(fontsize=8, frameon=False)
+    figure = Figure(figsize=(5.5 * len(panels), 4), layout="constrained")
+    grid = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (over, curves) in zip(grid, panels.items(), strict=True):
+        axes.set(xscale="log", yscale="log", xlabel=over, ylabel="time (s)")
+        styles = zip((HOLDS, LOST), "os", strict=True)
+        for (name, points), (colour, marker) in zip(curves.items(), styles, strict=False):
+            sizes, times = zip(*sorted(points), strict=True)
+            axes.plot(sizes, times, marker, color=colour, linestyle="-", label=name)
+            if over not in compared:
+                proportional = [times[0] * size / sizes[0] for size in sizes]
+                axes.plot(sizes, proportional, ":", color=colour, label=f"{name}, in proportion")
+        axes.grid(which="major", color="0.92")
+        axes.legend(fontsize=8, frameon=False)
     figure.savefig(path, dpi=150)

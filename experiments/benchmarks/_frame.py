@@ -46,7 +46,8 @@ class Case:
     a long case. `agreement` bounds the mean difference between what the sides computed, by the
     name of the result: a case whose sides differ more has failed. `limits` bounds numbers that our
     side says of itself, as the bytes it uses, beside its time. Cases of one `curve` (its name) are
-    drawn as our time over the size that our side says it has.
+    drawn as our time over the `size` that our side says it has, which is measured in what `over`
+    says; with `their_curve` their side's times are drawn as well.
     """
 
     name: str
@@ -60,6 +61,8 @@ class Case:
     agreement: tuple[tuple[str, float], ...] = ()
     limits: tuple[tuple[str, float], ...] = ()
     curve: str | None = None
+    their_curve: str | None = None
+    over: str = "compartments"
 
 
 class WorkerError(RuntimeError):
@@ -171,7 +174,9 @@ def run(case: Case, rounds: int) -> Line:
         line[f"{name}_limit"] = limit
         line["holds"] &= line[f"ours_{name}"] <= limit
     if case.curve is not None:
-        line["curve"] = case.curve
+        line |= {"curve": case.curve, "over": case.over}
+    if case.their_curve is not None:
+        line["their_curve"] = case.their_curve
     return line | _details("theirs", theirs, case.time)
 
 

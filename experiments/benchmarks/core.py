@@ -1,4 +1,4 @@
-"""Cases of the first floor: `simulate` on Hodgkin-Huxley cells, and a predictive-coding step."""
+"""Cases of the first floor: `simulate` on Hodgkin-Huxley cells."""
 
 from itertools import product
 
@@ -9,10 +9,6 @@ _GRADIENT_BOUNDS: tuple[tuple[Time, float], ...] = (("wall", 4.0), ("cpu", 6.0))
 
 def _hh(script: str, cells: int, *options: str, dtype: str = "float32", peer: str | None = None):
     return Worker(f"{script}.py", ("--cells", str(cells), "--dtype", dtype, *options), peer)
-
-
-def _settings(script: str, *settings: str, peer: str | None = None) -> tuple[Worker, ...]:
-    return tuple(Worker(f"{script}.py", ("--setting", setting), peer) for setting in settings)
 
 
 _BARE_SCAN = [
@@ -62,33 +58,4 @@ _SIMULATORS = [
     ),
 ]
 
-_OUR_STEP = (Worker("pc_neurojax.py"),)
-_BARE_STEP = _settings("pc_scan", "autodiff", "local")
-
-_PREDICTIVE = [
-    Case("pc-step-scan", "hand-written scan", _OUR_STEP, _BARE_STEP, target=1.2),
-    Case(
-        name="pc-step-compile",
-        peer="hand-written scan",
-        ours=_OUR_STEP,
-        theirs=_BARE_STEP,
-        target=1.5,
-        measures=("compile", "compile"),
-    ),
-    Case(
-        name="pc-step-pcx",
-        peer="pcx",
-        ours=_OUR_STEP,
-        theirs=_settings("pc_pcx", "scan", "unrolled", peer="pcx"),
-        target=0.95,
-    ),
-    Case(
-        name="pc-step-jpc",
-        peer="jpc",
-        ours=_OUR_STEP,
-        theirs=_settings("pc_jpc", "unrolled", "scan", "euler", peer="jpc"),
-        target=0.8,
-    ),
-]
-
-CASES = (*_BARE_SCAN, *_GRADIENT, *_SIMULATORS, *_PREDICTIVE)
+CASES = (*_BARE_SCAN, *_GRADIENT, *_SIMULATORS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.benchmarks import _command, _frame, _venvs
+from experiments.benchmarks import _command, _figure, _frame, _venvs
 from experiments.benchmarks._frame import Case, Worker
 from neurojax.dendrites import random_morphology, read_swc, write_swc
 
@@ -166,6 +166,26 @@ def test_cases_of_a_curve_are_drawn_over_their_sizes(tmp_path):
     assert (tmp_path / "run" / "curves.png").stat().st_size > 1000
 
 
+def test_curves_of_both_sides_are_drawn_over_what_the_case_says(tmp_path):
+    cases = [
+        case(
+            toy(2 * size, size=size),
+            ours=(toy(size, size=size),),
+            name=str(size),
+            curve="until",
+            their_curve="fixed",
+            over="energy",
+        )
+        for size in (1, 2)
+    ]
+    lines = [_frame.run(each, rounds=1) for each in cases]
+    drawn = [[line[key] for key in ("curve", "their_curve", "over")] for line in lines]
+    assert drawn == [["until", "fixed", "energy"]] * 2
+    assert [line["theirs_size"] for line in lines] == [1, 2]
+    _figure.draw_curves(lines, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+
+
 def test_a_run_writes_lines_and_a_figure_and_fails_only_on_a_crash(tmp_path, capsys):
     absent = Worker("hh_neuron.py", peer="no-such-peer")
     cases = [case(), case(name="lost", target=0.1), case(absent, name="absent")]
@@ -186,7 +206,7 @@ def test_a_run_writes_lines_and_a_figure_and_fails_only_on_a_crash(tmp_path, cap
     ("argv", "said"),
     [
         (["no-such-room"], "no-such-room"),
-        ([], "name a room (core, dendrites, events, neurons)"),
+        ([], "name a room (core, dendrites, events, neurons, predictive)"),
         (["core", "--case", "no-such-case"], "no-such-case"),
         (["core", "--rounds", "0"], "'0' is not a whole number above 0"),
     ],
@@ -207,7 +227,7 @@ def test_results_are_not_overwritten(tmp_path, capsys):
 def test_listing_names_cases_and_peers(capsys):
     assert _command.main(["--list"]) == 0
     listed = capsys.readouterr().out
-    assert all(name in listed for name in ("hh-1000-scan", "pc-step-pcx", "jpc:", "neuron:"))
+    assert all(name in listed for name in ("hh-1000-scan", "pc-mlp-pcx", "jpc:", "neuron:"))
 
 
 def test_every_case_has_its_worker_and_every_peer_its_pins():

@@ -5,7 +5,6 @@ from serve import serve  # isort: skip  (first: it takes stdout over)
 
 import argparse
 from importlib.metadata import version
-from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -15,29 +14,44 @@ import pcx.functional as pxf
 import pcx.nn as pxnn
 import pcx.predictive_coding as pxc
 import pcx.utils as pxu
-from pc_task import BATCH, INFERENCE_STEPS, LEARNING_RATE, SIZES, STEP_SIZE
 from pcx import RKG
 
 CACHE = pxc.VodeParam.Cache
 PER_SAMPLE = pxu.M(pxc.VodeParam | CACHE).to((None, 0))
 FREE = pxu.M_hasnot(pxc.VodeParam, frozen=True)
+POOL = pxnn.MaxPool2d(kernel_size=2, stride=2)
 
 
 class Hierarchy(pxc.EnergyModule):
-    """Dense layers, relu before every layer but the first, squared error at every node."""
+    """The task's layers, each a function of what is below, with squared error at every node."""
 
-    def __init__(self):
+    def __init__(self, weights):
         super().__init__()
-        self.layers = [pxnn.Linear(a, b) for a, b in pairwise(SIZES)]
-        self.vodes = [pxc.Vode() for _ in SIZES[1:]]
+        self.layers = [layer_of(shape) for shape in weights]
+        self.vodes = [pxc.Vode() for _ in weights]
         self.vodes[-1].h.frozen = True
 
     def __call__(self, x, y):
-        for i, (vode, layer) in enumerate(zip(self.vodes, self.layers, strict=True)):
-            x = vode(layer(jax.nn.relu(x) if i else x))
+        for number, (vode, layer) in enumerate(zip(self.vodes, self.layers, strict=True)):
+            x = vode(predicted(layer, x, first=number == 0))
         if y is not None:
             self.vodes[-1].set("h", y)
         return self.vodes[-1].get("u")
+
+
+def layer_of(shape):
+    """Of the shape of its weights."""
+    if len(shape) == 2:
+        return pxnn.Linear(shape[1], shape[0])
+    return pxnn.Conv2d(shape[1], shape[0], kernel_size=3, padding=1)
+
+
+def predicted(layer, x, first):
+    """By a dense layer, with relu before it unless what is below is the input or was pooled; by a
+    convolution, with relu and max-pooling behind it."""
+    if isinstance(layer, pxnn.Conv2d):
+        return POOL(jax.nn.relu(layer(x)))
+    return layer(x if first else x.ravel() if x.ndim > 1 else jax.nn.relu(x))
 
 
 @pxf.vmap(PER_SAMPLE, in_axes=(0, 0), out_axes=0)
@@ -64,7 +78,7 @@ def infer_once(_, x, *, model, activity):
     return x, None
 
 
-def training_step(scanned: bool):
+def training_step(steps, scanned):
     """The whole step under pcx's jit; it updates the model and the optimisers in place."""
 
     @pxf.jit()
@@ -74,10 +88,10 @@ def training_step(scanned: bool):
             forward(x, y, model=model)
         activity.init(FREE(model))
         if scanned:
-            infer = pxf.scan(infer_once, xs=jnp.arange(INFERENCE_STEPS))
+            infer = pxf.scan(infer_once, xs=jnp.arange(steps))
             infer(x, model=model, activity=activity)
         else:
-            for i in range(INFERENCE_STEPS):
+            for i in range(steps):
                 infer_once(i, x, model=model, activity=activity)
         activity.clear()
         gradients = gradient(pxu.M(pxnn.LayerParam), x, model)
@@ -86,34 +100,29 @@ def training_step(scanned: bool):
     return train
 
 
-def initial_model() -> Hierarchy:
+def initial_model(task) -> Hierarchy:
     """A hierarchy with the task's parameters and nodes for its batch."""
     RKG.seed(0)
-    model = Hierarchy()
-    for layer, (weight, bias) in zip(model.layers, pc_task.parameters(), strict=True):
+    model = Hierarchy(task.weights)
+    for layer, (weight, bias) in zip(model.layers, task.parameters(), strict=True):
         layer.nn.weight.set(jnp.asarray(weight))
-        layer.nn.bias.set(jnp.asarray(bias))
+        layer.nn.bias.set(jnp.asarray(bias).reshape(layer.nn.bias.get().shape))
     with pxu.step(model, pxc.STATUS.INIT, clear_params=CACHE):
-        forward(jnp.zeros((BATCH, SIZES[0])), None, model=model)
+        forward(jnp.zeros((task.batch_size, *task.in_shape)), None, model=model)
     return model
-
-
-def predict(model: Hierarchy, x):
-    """Feed-forward outputs [batch, out]."""
-    for i, layer in enumerate(model.layers):
-        x = (jax.nn.relu(x) if i else x) @ layer.nn.weight.get().T + layer.nn.bias.get()
-    return x
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=["mlp", "small", "conv"], default="mlp")
     parser.add_argument("--setting", choices=["scan", "unrolled"], required=True)
-    setting = parser.parse_args().setting
-    train = training_step(scanned=setting == "scan")
-    model = initial_model()
-    weights = pxu.Optim(lambda: optax.adam(LEARNING_RATE), pxu.M(pxnn.LayerParam)(model))
-    activity = pxu.Optim(lambda: optax.sgd(STEP_SIZE))
-    x, y = map(jnp.asarray, pc_task.batch())
+    options = parser.parse_args()
+    task = pc_task.TASKS[options.task]
+    train = training_step(task.steps, scanned=options.setting == "scan")
+    model = initial_model(task)
+    weights = pxu.Optim(lambda: optax.adam(task.learning_rate), pxu.M(pxnn.LayerParam)(model))
+    activity = pxu.Optim(lambda: optax.sgd(task.step_size))
+    x, y = map(jnp.asarray, task.batch())
 
     def run() -> None:
         train(x, y, model=model, weights=weights, activity=activity)
@@ -121,11 +130,14 @@ def main() -> None:
 
     for _ in range(pc_task.WARM_UP):
         run()
+    with pxu.step(model, pxc.STATUS.INIT, clear_params=CACHE):
+        error = task.error(forward(x, None, model=model))
     serve(
         {"run": run},
+        {"error": [error]},
         version=f"pcx {version('pcx')}, jax {jax.__version__}",
-        setting=setting,
-        error=pc_task.error(predict(model, x)),
+        setting=options.setting,
+        error=error,
     )
 
 

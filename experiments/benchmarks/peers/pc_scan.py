@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import optax
 import pc_task
-from pc_task import INFERENCE_STEPS, LEARNING_RATE, STEP_SIZE
 
-optimizer = optax.adam(LEARNING_RATE)
+TASK = pc_task.TASKS["mlp"]
+optimizer = optax.adam(TASK.learning_rate)
 
 
 def predict(layer, z):
@@ -39,10 +39,10 @@ def by_autodiff(parameters, x, y):
 
     def infer(activities, _):
         gradient = jax.grad(energy, argnums=1)(parameters, activities, x, y)
-        return jax.tree.map(lambda z, g: z - STEP_SIZE * g, activities, gradient), None
+        return jax.tree.map(lambda z, g: z - TASK.step_size * g, activities, gradient), None
 
     start = feed_forward(parameters, x)
-    return jax.lax.scan(infer, start, length=INFERENCE_STEPS)[0]
+    return jax.lax.scan(infer, start, length=TASK.steps)[0]
 
 
 def by_local_errors(parameters, x, y):
@@ -58,11 +58,11 @@ def by_local_errors(parameters, x, y):
         for z, error, above, (weight, _) in zip(
             activities, errors[:-1], errors[1:], parameters[1:], strict=True
         ):
-            settled.append(z - STEP_SIZE * (error - (z > 0) * (above @ weight)))
+            settled.append(z - TASK.step_size * (error - (z > 0) * (above @ weight)))
         return settled, None
 
     start = feed_forward(parameters, x)
-    return jax.lax.scan(infer, start, length=INFERENCE_STEPS)[0]
+    return jax.lax.scan(infer, start, length=TASK.steps)[0]
 
 
 def main() -> None:
@@ -78,9 +78,9 @@ def main() -> None:
         updates, state = optimizer.update(gradients, state, parameters)
         return optax.apply_updates(parameters, updates), state
 
-    parameters = jax.tree.map(jnp.asarray, pc_task.parameters())
+    parameters = jax.tree.map(jnp.asarray, TASK.parameters())
     trained = [parameters, optimizer.init(parameters)]
-    x, y = map(jnp.asarray, pc_task.batch())
+    x, y = map(jnp.asarray, TASK.batch())
 
     def run() -> None:
         trained[:] = jax.block_until_ready(step(trained[0], trained[1], x, y))
@@ -92,11 +92,13 @@ def main() -> None:
     for _ in range(pc_task.WARM_UP):
         run()
     last_hidden = feed_forward(trained[0], x)[-1]
+    error = TASK.error(predict(trained[0][-1], jax.nn.relu(last_hidden)))
     serve(
         {"run": run, "compile": compile_afresh},
+        {"error": [error]},
         version=f"jax {jax.__version__}",
         setting=setting,
-        error=pc_task.error(predict(trained[0][-1], jax.nn.relu(last_hidden))),
+        error=error,
     )
 
 
