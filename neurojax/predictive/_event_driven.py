@@ -173,7 +173,7 @@ class EventDriven(System):
         for edge, (_, connection), up, sent in zip(
             edges, self.connections, predictions, state.feedback, strict=True
         ):
-            if self._sends_errors(edge):
+            if edge.target in self.error_thresholds:
                 error = -self._slopes(edge, z, up)[1]
                 threshold, carry = self.error_thresholds[edge.target], self._each(split(edge).down)
                 carry = lambda m, up=up, carry=carry: carry(m, up.sent)  # noqa: E731
@@ -184,30 +184,44 @@ class EventDriven(System):
     def output(self, state: EventState) -> Float[Array, "..."]:
         return self.hierarchy.output(state.activities)
 
+    def silent(self, t: Any, state: EventState, rate: PyTree = None) -> Bool[Array, ""]:
+        """Whether no unit had anything to send in the last step: for `simulate`'s `until`."""
+        quiet = [
+            jnp.all(jnp.abs(messages.change) <= threshold)
+            for _, messages, _, threshold in self._directions(state)
+        ]
+        return jnp.all(jnp.stack(quiet))
+
     def operations(self, state: EventState) -> dict[str, SynapticOperations]:
         """What has been sent until now, by edge, for `metrics.per_sample`: synaptic operations of
         each sample, predictions ("input to h1") and errors ("errors of h1 to input"). Not in jit.
         """
         counted = {}
-        for name, messages, connection in self._directions(state):
+        for name, messages, connection, _ in self._directions(state):
             dense = connection.dense * int(state.steps)
             counted[name] = SynapticOperations(messages.operations, messages.ternary, dense)
         return counted
 
     def comparisons(self, state: EventState) -> dict[str, Int[Array, "..."]]:
         """Comparisons with the threshold until now, of each sample, by edge as `operations`."""
-        return {name: messages.comparisons for name, messages, _ in self._directions(state)}
+        return {name: messages.comparisons for name, messages, _, _ in self._directions(state)}
 
-    def _directions(self, state: EventState) -> list[tuple[str, Messages, Connection]]:
+    def _directions(self, state: EventState) -> list[tuple[str, Messages, Connection, Array]]:
+        """Where something may be sent: activities up each edge, then errors down those that do."""
         edges = list(zip(in_order(self.hierarchy), self.connections, strict=True))
         ups = [
-            (edge.name, sent, up)
+            (edge.name, sent, up, self.thresholds[edge.source[0]])
             for (edge, (up, _)), sent in zip(edges, state.predictions, strict=True)
         ]
         downs = [
-            (f"errors of {edge.target} to {edge.source[0]}", sent, down)
+            (
+                f"errors of {edge.target} to {edge.source[0]}",
+                sent,
+                down,
+                self.error_thresholds[edge.target],
+            )
             for (edge, (_, down)), sent in zip(edges, state.feedback, strict=True)
-            if self._sends_errors(edge)
+            if edge.target in self.error_thresholds
         ]
         return ups + downs
 

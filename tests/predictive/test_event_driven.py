@@ -225,6 +225,19 @@ def test_a_blank_input_and_one_that_stays_cost_nothing(mode):
         np.testing.assert_array_equal(count.effective, system.operations(settled)[name].effective)
 
 
+def test_it_stops_when_all_are_silent():
+    hierarchy, x, y = data("convolutional")
+    for clamps, dt in (({"input": x}, 1.0), ({"input": x, "output": y}, 0.1)):
+        system = EventDriven(hierarchy, clamps, threshold=0.1, mode="ternary")
+        stopped = nj.simulate(system, t1=500 * dt, dt=dt, until=system.silent).final.state
+        assert 3 < int(stopped.steps) < 500
+        before = run(system, int(stopped.steps) - 2, dt)
+        events = lambda s: sum(int(m.events.sum()) for m in (*s.predictions, *s.feedback))  # noqa: E731
+        assert events(before) < events(stopped)
+        if dt == 1.0:  # nothing flows: what is silent remains so
+            assert events(run(system, 500)) == events(stopped)
+
+
 def test_less_is_sent_above_a_higher_threshold():
     hierarchy, x, y = data("convolutional")
     for clamps in ({"input": x}, {"input": x, "output": y}):
