@@ -12,9 +12,11 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 from ..core import Clock, System, is_known
 from ..metrics import Connection, SynapticOperations, synaptic_operations
 from ._checks import check_clamps, samples_of
+from ._energies import Energy
 from ._event_edges import connections_of, in_order, split
 from ._hierarchy import Activities, Clamps, Hierarchy
 from ._parts import Edge
+from ._rules import hold_fixed
 
 Threshold = float | Array | Mapping[str, float | Array]
 MODES = ("graded", "ternary")
@@ -192,6 +194,27 @@ class EventDriven(System):
         ]
         return jnp.all(jnp.stack(quiet))
 
+    def gradient(self, state: EventState) -> Hierarchy:
+        """Of the mean energy over samples in the weights, from what is at each synapse: what its
+        sender has sent and its receiver's error. A gradient of zero where none is wrong."""
+        barren = self.hierarchy.barren(self.clamps)
+        samples = samples_of(self.hierarchy.by_name, self.clamps) or (1,)
+
+        def mean_energy(model: Hierarchy) -> Float[Array, ""]:
+            energies = [
+                self._energy(edge)(
+                    state.activities[edge.target],
+                    self._predicted(edge)(self._each(split(edge).weights)(messages.sent)),
+                )
+                for edge, messages in zip(
+                    in_order(hold_fixed(model)), state.predictions, strict=True
+                )
+                if edge.target not in barren
+            ]
+            return sum(energies, start=jnp.zeros((), model.dtype)) / samples[0]
+
+        return eqx.filter_grad(mean_energy)(self.hierarchy)
+
     def operations(self, state: EventState) -> dict[str, SynapticOperations]:
         """What has been sent until now, by edge, for `metrics.per_sample`: synaptic operations of
         each sample, predictions ("input to h1") and errors ("errors of h1 to input"). Not in jit.
@@ -240,10 +263,13 @@ class EventDriven(System):
         after = self._each(split(edge).after)
         return lambda received: edge.scale * after(received)
 
+    def _energy(self, edge: Edge) -> Energy:
+        """What departing from the edge's prediction costs."""
+        return self.hierarchy.by_name[edge.target].energy if edge.energy is None else edge.energy
+
     def _slopes(self, edge: Edge, z: Activities, up: Messages) -> tuple[Array, Array]:
         """Of the target's energy, in its activities and in what it has received."""
-        energy = self.hierarchy.by_name[edge.target].energy if edge.energy is None else edge.energy
-        predicted = self._predicted(edge)
+        energy, predicted = self._energy(edge), self._predicted(edge)
         cost = lambda activities, received: energy(activities, predicted(received))  # noqa: E731
         return jax.grad(cost, argnums=(0, 1))(z[edge.target], up.received)
 

@@ -24,6 +24,7 @@ from neurojax.predictive import (
     mlp,
     predict,
     residual_mlp,
+    weight_gradient,
 )
 
 relu = eqx.nn.Lambda(jax.nn.relu)
@@ -82,6 +83,30 @@ def test_without_a_threshold_it_settles_as_infer_does_step_by_step(case: str):
         due = infer(hierarchy, clamps, steps=steps, step_size=0.1)
         for name, z in due.activities.items():
             np.testing.assert_allclose(end.activities[name], z, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_without_a_threshold_it_learns_what_predictive_coding_learns(case: str):
+    hierarchy, x, y = data(case)
+    clamps = {"input": x, "output": y}
+    system = EventDriven(hierarchy, clamps, threshold=0.0)
+    end = run(system, 21, 0.1)
+    due = weight_gradient(hierarchy, end.activities, clamps)[1]
+    pairs = zip(jax.tree.leaves(system.gradient(end)), jax.tree.leaves(due), strict=True)
+    for found, expected in pairs:
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert max(float(jnp.abs(g).max()) for g in jax.tree.leaves(due)) > 0.01
+
+
+def test_a_gradient_is_the_error_times_what_was_sent():
+    hierarchy, x, y = data("dense")
+    system = EventDriven(hierarchy, {"input": x, "output": y}, threshold=0.1, mode="ternary")
+    end = run(system, 15, 0.1)
+    error = y - end.predictions[2].received
+    due = -error.T @ end.predictions[2].sent / 3
+    np.testing.assert_allclose(system.gradient(end).edges[2].module.weight, due, atol=1e-6)
+    forward = EventDriven(hierarchy, {"input": x}, threshold=0.1)
+    assert not any(g.any() for g in jax.tree.leaves(forward.gradient(run(forward, 3))))
 
 
 @pytest.mark.parametrize("case", CASES)
