@@ -35,7 +35,7 @@ DATA_NOTES = {"digits": "scikit-learn digits", "mnist": "MNIST images (not the c
 RULES = {"pc": "predictive coding", "bp": "backprop"}
 MODES = {"graded": "graded messages (MAC)", "ternary": "ternary messages (AC)"}
 # Relative to the root mean square of what the units of a layer have to send.
-THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.6, 0.9, 1.3)
+THRESHOLDS = (0.2, 0.3, 0.4, 0.6, 0.9, 1.3)
 SETTLING = (0.01, 0.03, 0.1, 0.3)  # of learning steps, relative to activities and to errors
 
 
@@ -63,7 +63,7 @@ class Config:
     """Adam's at the start, the same for both rules; it falls to zero by a cosine."""
     steps: int = 2
     """Inference steps of predictive coding (in errors) before each update of the weights."""
-    step_size: float = 0.02
+    step_size: float = 0.003
     """Size of an inference step in training."""
     margin: float = 0.2
     """Points of validation accuracy below the twin's that a threshold may cost."""
@@ -111,35 +111,42 @@ def one_seed(config: Config, run: Run, learn: Images, test: Images, seed: int) -
 
     parts = split(config, learn, seed)
     trained = {rule: networks.train(config, run, parts, rule, seed) for rule in RULES}
-    at = {"validation": networks.channelled(parts["validation"]), "test": networks.channelled(test)}
-    conventional = {
-        rule: {part: counting.conventional(fit.model, images) for part, images in at.items()}
-        for rule, fit in trained.items()
-    }
-    model = trained["pc"].model
-    scales = counting.scales(model, networks.channelled(parts["train"].take(slice(500))))
+    models = {rule: fit.model for rule, fit in trained.items()}
+    held_out, tested = networks.channelled(parts["validation"]), networks.channelled(test)
+    scales = counting.scales(models["pc"], networks.channelled(parts["train"].take(slice(500))))
 
-    def by_events(part: str, mode: str, relative: float, **how: bool) -> dict[str, Any]:
-        thresholds = {name: relative * scale for name, scale in scales.items()}
-        measured = counting.by_events(model, at[part], thresholds, mode, **how)
-        return {"threshold": relative} | measured
+    def stage(name: str, compute: Callable[..., Any], *args: Any, **how: Any) -> Any:
+        """Kept, so that a killed run goes on behind it."""
+        return run.stage(f"seed-{seed}/{name}", partial(compute, *args, **how))
 
-    curves = {
-        "graded": [by_events("validation", "graded", x) for x in (0.0, *THRESHOLDS)],
-        "ternary": [by_events("validation", "ternary", x) for x in THRESHOLDS],
+    by_events = partial(counting.by_events, models["pc"], scales)
+    validation = {
+        "twin": stage("validation-twin", counting.conventional, models["bp"], held_out),
+        "pc": stage("validation-pc", counting.conventional, models["pc"], held_out),
+        "graded": [
+            stage(f"validation-graded-{x}", by_events, held_out, x, "graded")
+            for x in (0.0, *THRESHOLDS)
+        ],
+        "ternary": [
+            stage(f"validation-ternary-{x}", by_events, held_out, x, "ternary") for x in THRESHOLDS
+        ],
     }
-    due = conventional["bp"]["validation"]["accuracy"] - config.margin / 100
-    chosen = {mode: choose(curve, due) for mode, curve in curves.items()}
-    few = at["validation"].take(slice(config.settling_images))
+    due = validation["twin"]["accuracy"] - config.margin / 100
+    graded, ternary = (choose(validation[mode], due) for mode in MODES)
+    few = held_out.take(slice(config.settling_images))
     return {
-        "conventional": conventional,
-        "curves": curves,
+        "validation": validation,
         "test": {
-            "changes from rest": by_events("test", "graded", 0.0),
-            **{mode: by_events("test", mode, chosen[mode]) for mode in MODES},
-            "nothing known": by_events("test", "ternary", chosen["ternary"], at_rest=False),
+            "twin": stage("test-twin", counting.conventional, models["bp"], tested),
+            "pc": stage("test-pc", counting.conventional, models["pc"], tested),
+            "changes from rest": stage("test-changes", by_events, tested, 0.0, "graded"),
+            "graded": stage("test-graded", by_events, tested, graded, "graded"),
+            "ternary": stage("test-ternary", by_events, tested, ternary, "ternary"),
+            "nothing known": stage(
+                "test-nothing-known", by_events, tested, ternary, "ternary", at_rest=False
+            ),
         },
-        "settling": counting.settling(model, few, scales, SETTLING),
+        "settling": stage("settling", counting.settling, models["pc"], scales, few, SETTLING),
         "history": {
             rule: [record["validation/accuracy"] for record in fit.history]
             for rule, fit in trained.items()
@@ -168,7 +175,7 @@ def choose(curve: list[dict[str, Any]], due: float) -> float:
 
 def summarise(config: Config, results: list[dict[str, Any]]) -> dict[str, Any]:
     """Spreads over seeds: networks on test images, and settling on validation images."""
-    measured = {name: [pick(result) for result in results] for name, pick in ROWS.items()}
+    measured = {name: [result["test"][name] for result in results] for name in LABELS}
     twin = measured["twin"]
     settling = {
         name: [result["settling"][name] for result in results] for name in results[0]["settling"]
@@ -203,14 +210,6 @@ def over_seeds(rows: list[dict[str, Any]], twin: list[dict[str, Any]]) -> dict[s
     }
 
 
-ROWS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "twin": lambda result: result["conventional"]["bp"]["test"],
-    "pc": lambda result: result["conventional"]["pc"]["test"],
-    "changes from rest": lambda result: result["test"]["changes from rest"],
-    "graded": lambda result: result["test"]["graded"],
-    "ternary": lambda result: result["test"]["ternary"],
-    "nothing known": lambda result: result["test"]["nothing known"],
-}
 LABELS = {
     "twin": "CNN twin, one pass, zeros skipped",
     "pc": "PC network, one pass, zeros skipped",

@@ -49,14 +49,17 @@ def conventional(model: Hierarchy, images: Images) -> dict[str, Any]:
 
 def by_events(
     model: Hierarchy,
+    scales: dict[str, float],
     images: Images,
-    thresholds: dict[str, float],
+    threshold: float,
     mode: str,
     *,
     at_rest: bool = True,
 ) -> dict[str, Any]:
     """Messages until all units are silent, from rest at a blank image; without `at_rest` receivers
-    know nothing at the start, not even what units send at rest."""
+    know nothing at the start, not even what units send at rest. `threshold` is relative to scales.
+    """
+    thresholds = {name: threshold * scale for name, scale in scales.items()}
     counts, comparisons, right = [], [], 0
     for batch in batches(images):
         system = of(model, {"input": batch.pixels}, thresholds, mode)
@@ -68,7 +71,8 @@ def by_events(
         comparisons.append(sum(np.asarray(c) for c in system.comparisons(state).values()))
         right += correct(system, state, batch)
     samples = len(images.labels)
-    return priced(counts, samples, np.concatenate(comparisons)) | {"accuracy": right / samples}
+    measured = priced(counts, samples, np.concatenate(comparisons))
+    return {"threshold": threshold, "accuracy": right / samples} | measured
 
 
 def scales(model: Hierarchy, images: Images) -> dict[str, float]:
@@ -82,7 +86,7 @@ def scales(model: Hierarchy, images: Images) -> dict[str, float]:
 
 
 def settling(
-    model: Hierarchy, images: Images, scales: dict[str, float], relative: tuple[float, ...]
+    model: Hierarchy, scales: dict[str, float], images: Images, relative: tuple[float, ...]
 ) -> dict[str, dict[str, float]]:
     """Energies (nJ for an image) of classifying and then settling with the output clamped: with all
     computed anew in each step, and by messages; and the cosine of the weights' gradient to that

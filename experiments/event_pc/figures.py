@@ -9,7 +9,7 @@ import numpy as np
 from experiments.event_pc import DATA_NOTES, MODES, Config
 from experiments.runner import Run, figures
 
-COLORS = {"graded": "#0072B2", "ternary": "#009E73", "bp": "#D55E00", "pc": "#7F7F7F"}
+COLORS = {"graded": "#0072B2", "ternary": "#009E73", "twin": "#D55E00", "pc": "#7F7F7F"}
 
 
 def draw_all(config: Config, run: Run, results: list[dict[str, Any]]) -> None:
@@ -23,7 +23,7 @@ def draw_all(config: Config, run: Run, results: list[dict[str, Any]]) -> None:
 def draw_curve(ax: Any, results: list[dict[str, Any]]) -> None:
     """On validation images, at each threshold; the twin and what is asked for beside them."""
     for mode, label in MODES.items():
-        curves = [result["curves"][mode] for result in results]
+        curves = [result["validation"][mode] for result in results]
         energy, accuracy = values(curves, "energy"), 100 * values(curves, "accuracy")
         ax.errorbar(
             energy.mean(0),
@@ -37,13 +37,13 @@ def draw_curve(ax: Any, results: list[dict[str, Any]]) -> None:
             color=COLORS[mode],
             label=label,
         )
-    for rule, label in (("bp", "CNN twin"), ("pc", "PC network, one pass")):
-        whole = [[result["conventional"][rule]["validation"]] for result in results]
+    for rule, label in (("twin", "CNN twin"), ("pc", "PC network, one pass")):
+        whole = [[result["validation"][rule]] for result in results]
         accuracy = 100 * values(whole, "accuracy")
         how = {"color": COLORS[rule], "yerr": deviation(accuracy), "elinewidth": 0.7}
         energy = values(whole, "energy").mean()
         ax.errorbar(energy, accuracy.mean(), fmt="s", label=f"{label}, zeros skipped", **how)
-        if rule == "bp":
+        if rule == "twin":
             dense = values(whole, "dense energy").mean()
             ax.errorbar(
                 dense, accuracy.mean(), fmt="s", mfc="white", label=f"{label}, all pairs", **how
@@ -59,8 +59,8 @@ def draw_curve(ax: Any, results: list[dict[str, Any]]) -> None:
 def draw_layers(ax: Any, results: list[dict[str, Any]]) -> None:
     """Synaptic operations by layer, in the mean over seeds."""
     rows = {
-        "CNN twin": [result["conventional"]["bp"]["test"] for result in results],
-        "PC, one pass": [result["conventional"]["pc"]["test"] for result in results],
+        "CNN twin": [result["test"]["twin"] for result in results],
+        "PC, one pass": [result["test"]["pc"] for result in results],
         "PC, graded": [result["test"]["graded"] for result in results],
         "PC, ternary": [result["test"]["ternary"] for result in results],
     }

@@ -31,7 +31,8 @@ class Messages(NamedTuple):
     - `events`, `operations`, `comparisons` [samples]: messages, pairs of a message and a nonzero
       weight, and comparisons of a change with the threshold: all units in the first step, then
       those whose change is another than before.
-    - `ternary` [samples]: whether all messages were −1, 0 or 1.
+    - `ternary`, `silent` [samples]: whether all messages were −1, 0 or 1; whether there was none in
+      the last step.
     """
 
     sent: Float[Array, "..."]
@@ -41,6 +42,7 @@ class Messages(NamedTuple):
     operations: Int[Array, "..."]
     comparisons: Int[Array, "..."]
     ternary: Bool[Array, "..."]
+    silent: Bool[Array, "..."]
 
 
 class EventState(NamedTuple):
@@ -188,10 +190,7 @@ class EventDriven(System):
 
     def silent(self, t: Any, state: EventState, rate: PyTree = None) -> Bool[Array, ""]:
         """Whether no unit had anything to send in the last step: for `simulate`'s `until`."""
-        quiet = [
-            jnp.all(jnp.abs(messages.change) <= threshold)
-            for _, messages, _, threshold in self._directions(state)
-        ]
+        quiet = [jnp.all(messages.silent) for _, messages, _ in self._directions(state)]
         return jnp.all(jnp.stack(quiet))
 
     def gradient(self, state: EventState) -> Hierarchy:
@@ -220,29 +219,24 @@ class EventDriven(System):
         each sample, predictions ("input to h1") and errors ("errors of h1 to input"). Not in jit.
         """
         counted = {}
-        for name, messages, connection, _ in self._directions(state):
+        for name, messages, connection in self._directions(state):
             dense = connection.dense * int(state.steps)
             counted[name] = SynapticOperations(messages.operations, messages.ternary, dense)
         return counted
 
     def comparisons(self, state: EventState) -> dict[str, Int[Array, "..."]]:
         """Comparisons with the threshold until now, of each sample, by edge as `operations`."""
-        return {name: messages.comparisons for name, messages, _, _ in self._directions(state)}
+        return {name: messages.comparisons for name, messages, _ in self._directions(state)}
 
-    def _directions(self, state: EventState) -> list[tuple[str, Messages, Connection, Array]]:
+    def _directions(self, state: EventState) -> list[tuple[str, Messages, Connection]]:
         """Where something may be sent: activities up each edge, then errors down those that do."""
         edges = list(zip(in_order(self.hierarchy), self.connections, strict=True))
         ups = [
-            (edge.name, sent, up, self.thresholds[edge.source[0]])
+            (edge.name, sent, up)
             for (edge, (up, _)), sent in zip(edges, state.predictions, strict=True)
         ]
         downs = [
-            (
-                f"errors of {edge.target} to {edge.source[0]}",
-                sent,
-                down,
-                self.error_thresholds[edge.target],
-            )
+            (f"errors of {edge.target} to {edge.source[0]}", sent, down)
             for (edge, (_, down)), sent in zip(edges, state.feedback, strict=True)
             if edge.target in self.error_thresholds
         ]
@@ -289,19 +283,25 @@ class EventDriven(System):
             message = jnp.where(above, change, 0)
             sent, received = jnp.where(above, value, before.sent), carry(message)
         else:
+            quantum = 2 * threshold
+            # Between two quanta, rounding could make of one too few one too many, for ever.
+            after = value - (before.sent + quantum * jnp.sign(change))
+            above = above & (jnp.abs(after) < jnp.abs(change))
             message = jnp.where(above, jnp.sign(change), 0)
-            sent, received = before.sent + 2 * threshold * message, 2 * threshold * carry(message)
+            sent, received = before.sent + quantum * message, quantum * carry(message)
         cost = synaptic_operations(connection, message)
         units = tuple(range(cost.effective.ndim, message.ndim))
+        events = jnp.sum(above, axis=units)
         compared = (change != before.change) | first
         return Messages(
             sent=sent,
             change=change,
             received=before.received + received,
-            events=before.events + jnp.sum(above, axis=units),
+            events=before.events + events,
             operations=before.operations + cost.effective,
             comparisons=before.comparisons + jnp.sum(compared, axis=units),
             ternary=before.ternary & cost.ternary,
+            silent=events == 0,
         )
 
 
@@ -324,5 +324,14 @@ def _threshold(given: Threshold, argument: str, node: str, mode: str, dtype: Any
 
 
 def _nothing_sent(sent: Array, received: Array, samples: tuple[int, ...]) -> Messages:
-    none = jnp.zeros(samples, jnp.result_type(int))
-    return Messages(sent, jnp.zeros_like(sent), received, none, none, none, jnp.ones(samples, bool))
+    none, all_so_far = jnp.zeros(samples, jnp.result_type(int)), jnp.ones(samples, bool)
+    return Messages(
+        sent,
+        change=jnp.zeros_like(sent),
+        received=received,
+        events=none,
+        operations=none,
+        comparisons=none,
+        ternary=all_so_far,
+        silent=all_so_far,
+    )

@@ -263,6 +263,22 @@ def test_it_stops_when_all_are_silent():
             assert events(run(system, 500)) == events(stopped)
 
 
+def test_values_between_two_quanta_do_not_keep_units_sending():
+    """Odd multiples of θ and their neighbours, where rounding could make of one quantum too few one
+    too many, and so on for ever."""
+    theta = np.float32(0.0731)
+    x = theta * np.arange(1, 400, 2, dtype=np.float32)
+    x = np.concatenate([x, np.nextafter(x, np.float32(0)), np.nextafter(x, np.float32(99))])
+    hierarchy = chain([weights(1, 1)], 1)
+    system = EventDriven(
+        hierarchy, {"input": jnp.asarray(x[:, None])}, threshold=float(theta), mode="ternary"
+    )
+    end = nj.simulate(system, t1=1000.0, dt=1.0, until=system.silent).final.state
+    assert int(end.steps) < 300
+    off = np.abs(end.predictions[0].sent[:, 0] - x)
+    assert (off <= theta + 400 * np.finfo(np.float32).eps * x).all()
+
+
 def test_less_is_sent_above_a_higher_threshold():
     hierarchy, x, y = data("convolutional")
     for clamps in ({"input": x}, {"input": x, "output": y}):
