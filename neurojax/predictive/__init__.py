@@ -33,6 +33,11 @@ from ._energies import (
     StateDependentGaussian as StateDependentGaussian,
     Weighted as Weighted,
 )
+from ._event_driven import (
+    EventDriven as EventDriven,
+    EventState as EventState,
+    Messages as Messages,
+)
 from ._finetune import accuracy as accuracy, finetune as finetune, weights_of as weights_of
 from ._from_backprop import from_backprop as from_backprop, to_backprop as to_backprop
 from ._hierarchy import Hierarchy as Hierarchy, predict as predict
