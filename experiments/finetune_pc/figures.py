@@ -3,7 +3,7 @@ shifts."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from experiments.finetune_pc import Config
 from experiments.finetune_pc.results import BUDGETS, DATA_NOTES, TASKS, stages
 from experiments.finetune_pc.rules import RULES, budget_per_epoch
 from experiments.runner import Run, figures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLORS = {  # Okabe and Ito
     "before": "#7F7F7F",
@@ -47,6 +51,13 @@ def title(config: Config, task: str) -> str:
     return f"target: {images} {shift}" if task == "target" else f"source: upright {images}"
 
 
+def legend(figure: Figure, ax: Axes, columns: int) -> None:
+    """Of all that one panel shows, below the panels, where it hides nothing."""
+    handles, labels = ax.get_legend_handles_labels()
+    ncols = min(len(labels), columns)
+    figure.legend(handles, labels, loc="outside lower center", ncols=ncols, frameon=False)
+
+
 def draw_curves(config: Config, run: Run, results: Measured) -> None:
     """Validation accuracy on both tasks against the budget, and of one task against the other."""
     figure, axes = figures.panels(3, caption(config))
@@ -62,7 +73,7 @@ def draw_curves(config: Config, run: Run, results: Measured) -> None:
     for ax, task in zip(axes, TASKS, strict=False):
         ax.set(xlabel=xlabel, ylabel="validation accuracy (%)")
         ax.set_title(title(config, task), fontsize="medium")
-    axes[0].legend(loc="lower right", frameon=False)
+    legend(figure, axes[0], columns=6)
     axes[2].plot(target[0], source[0], "o", color=COLORS["before"])
     axes[2].annotate("before", (target[0], source[0]), (8, -4), textcoords="offset points")
     axes[2].set_title("learning against forgetting", fontsize="medium")
@@ -113,7 +124,7 @@ def draw_accuracies(config: Config, run: Run, results: Measured) -> None:
             figures.bar(ax, place + offset, values, COLORS[stage], label, width=width)
     ax.set(xticks=range(len(TASKS)), ylabel="test accuracy (%)")
     ax.set_xticklabels([title(config, task) for task in TASKS], fontsize="small")
-    figure.legend(loc="outside lower center", ncols=min(len(shown), 4), frameon=False)
+    legend(figure, ax, columns=3)
     run.figure("accuracy", figure)
 
 
@@ -135,7 +146,7 @@ def draw_sample_efficiency(config: Config, run: Run, results: Measured) -> None:
         ax.set_xticks(counts, [str(count) for count in counts])
         ax.minorticks_off()
         ax.set_title(title(config, task), fontsize="medium")
-    axes[0].legend(loc="upper left", frameon=False)
+    legend(figure, axes[0], columns=4)
     run.figure("sample_efficiency", figure)
 
 
@@ -158,5 +169,5 @@ def draw_robustness(config: Config, run: Run, results: Measured) -> None:
         ax.set(xlabel=xlabel, ylabel="test accuracy (%)")
     axes[0].set_title(f"at the target's rotation, {config.rotation:g}°", fontsize="medium")
     axes[1].set_title(f"at the target's noise, {config.noise:g}", fontsize="medium")
-    axes[0].legend(frameon=False)
+    legend(figure, axes[0], columns=4)
     run.figure("robustness", figure)

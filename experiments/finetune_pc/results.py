@@ -103,16 +103,22 @@ def compare(
 ) -> dict[str, Any]:
     """The spread of one measured number over seeds, and of its difference seed by seed."""
     values = {name: [pick(result[name]) for result in results] for name in names}
-    first, last = config.rules[0], config.rules[-1]
+    first, last = ends(config)
     if first != last:
         values[f"{first} - {last}"] = list(np.subtract(values[first], values[last]))
     return {name: spread(each) for name, each in values.items()}
 
 
+def ends(config: Config) -> tuple[str, str]:
+    """The rules whose difference is told: the first and the last."""
+    named = list(config.rules)
+    return named[0], named[-1]
+
+
 def tabulate(config: Config, run: Run, summary: Mapping[str, Any]) -> None:
     """Three tables: accuracy and settling, fewer labels, shifts."""
-    names = [RULES[rule] for rule in config.rules]
-    versus = f"{config.rules[0]} - {config.rules[-1]}"
+    names = [RULES[rule] if len(config.rules) < 4 else rule for rule in config.rules]
+    versus = " - ".join(ends(config))
     differs = ["difference [95 %]"] if len(names) > 1 else []
 
     def row(name: str, compared: dict[str, Any], scale: float = 100, digits: int = 1) -> list[str]:
@@ -120,8 +126,8 @@ def tabulate(config: Config, run: Run, summary: Mapping[str, Any]) -> None:
             plus_minus(compared[stage], scale, digits) if stage in compared else ""
             for stage in stages(config)
         ]
-        ends = [interval(compared[versus], scale, digits)] if differs else []
-        return [name, *each, *ends]
+        difference = [interval(compared[versus], scale, digits)] if differs else []
+        return [name, *each, *difference]
 
     kind, unit = BUDGETS[config.budget]
     spent = sorted(summary[kind].values())
@@ -164,9 +170,13 @@ def tabulate(config: Config, run: Run, summary: Mapping[str, Any]) -> None:
 
 
 def epoch_times(config: Config, run: Run) -> list[str]:
-    """Of each rule, over seeds: the median epoch, which leaves compiling out."""
+    """Of each rule, over seeds: the median epoch, which leaves compiling out where there are a
+    few."""
     seeds = range(config.seed, config.seed + config.seeds)
+    of_rules = [[run.seconds(f"seed-{seed}/{rule}") for seed in seeds] for rule in config.rules]
     return [
-        plus_minus(spread([1000 * np.median(run.seconds(f"seed-{seed}/{rule}")) for seed in seeds]))
-        for rule in config.rules
+        plus_minus(spread([1000 * np.median(seconds) for seconds in each]))
+        if min(map(len, each)) > 2
+        else "-"
+        for each in of_rules
     ]

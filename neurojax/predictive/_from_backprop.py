@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, final
 
 import equinox as eqx
@@ -23,7 +24,7 @@ from ._layers import Layer, Part, learning_leaves, parts_of
 from ._pretrained_files import read_pretrained
 
 TOLERANCE = 1e-5
-NO_ARGUMENTS: Mapping[str, Any] = {}
+NO_ARGUMENTS: Mapping[str, Any] = MappingProxyType({})
 
 
 def from_backprop(
@@ -42,7 +43,8 @@ def from_backprop(
     `model`: an Equinox module, a flax nnx module or, with its `variables`, a linen one, in
     inference mode. `eqx.nn.MLP` and the `Sequential` of each library are cut by themselves: behind
     each layer with weights and the normalisation that follows it, the activation going in front of
-    the next layer, so that activities are those before it.
+    the next layer, so that activities are those before it. Of batch normalisation the running
+    statistics stay as they are, as constants, and scale and bias learn.
 
     - `parts`: of another model, a function that lists its parts in order: submodules with weights,
       each of which predicts one node, and functions between them. Equinox's are of one sample,
@@ -50,8 +52,7 @@ def from_backprop(
       one is named: `nn.Conv(8, (3, 3), name="Conv_0")`.
     - `in_shape`: of one sample, needed where the first layer is not Linear.
     - `output`: the energy of the output, categorical unless given (the output is logits).
-    - `state`: of an Equinox model with batch normalisation, whose statistics are held in a
-      hierarchy while its scale and bias learn.
+    - `state`: of an Equinox model with batch normalisation.
     - `arguments`: keywords of the model's call (`{"train": False}`), given to those of its parts
       that take them.
     - `like`: `model` is then the path of a file that `eqx.tree_serialise_leaves` or `neurojax.save`

@@ -185,8 +185,10 @@ def name_of(module: Any) -> str:
         return name_of(module.function)
     if isinstance(module, functools.partial):
         return name_of(module.func)
-    named = getattr(module, "__name__", None) or type(module).__name__
-    return str(getattr(module, "label", named))
+    label = getattr(module, "label", None)
+    if isinstance(label, str):
+        return label
+    return str(getattr(module, "__name__", type(module).__name__))
 
 
 def first_line(error: BaseException) -> str:
