@@ -69,11 +69,11 @@ RECIPES = {
         epochs=30,
         batch_size=100,
         learning_rate=1e-3,
-        weight_decay=1e-2,
+        weight_decay=0.3,
         image=MNIST,
         flat=True,
         shift=1,
-        fields={"epc": {"steps": 5}},
+        fields={"pc": {"steps": 20, "step_size": 0.03}, "epc": {"steps": 5, "step_size": 0.02}},
     ),
     "mnist-conv": Recipe(
         data="mnist",
@@ -108,6 +108,7 @@ RECIPES = {
         batch_size=32,
         learning_rate=1e-2,
         flat=True,
+        fields={"epc": {"steps": 5, "step_size": 0.01}},
     ),
     "deep-64": Recipe(
         data="digits",
@@ -117,5 +118,6 @@ RECIPES = {
         batch_size=32,
         learning_rate=1e-2,
         flat=True,
+        fields={"epc": {"steps": 5, "step_size": 0.01}},
     ),
 }

@@ -56,7 +56,7 @@ def test_groups_and_programs_within_programs():
                 :, ::2
             ],
             None,
-        )  # noqa: E501, E731
+        )
         return jax.lax.scan(body, x, length=3)[0]
 
     x = jr.normal(jr.key(0), (2, 3, 5, 5))
