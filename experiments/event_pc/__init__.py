@@ -81,7 +81,7 @@ class Config:
                 f"{self.settling_images}"
             )
         if self.data == "mnist":
-            datasets.mnist_path()
+            datasets.data_path("mnist")
 
 
 def run(config: Config, run: Run) -> dict[str, Any]:

@@ -57,7 +57,8 @@ def convolutional(
 def _drawn(layer: eqx.nn.Conv2d | eqx.nn.Linear, key: PRNGKeyArray):
     fan_in = layer.weight[0].size
     weight = (2 / fan_in) ** 0.5 * jr.normal(key, layer.weight.shape)
-    return eqx.tree_at(lambda m: (m.weight, m.bias), layer, (weight, jnp.zeros_like(layer.bias)))
+    layer = eqx.tree_at(lambda m: m.weight, layer, weight)
+    return eqx.tree_at(lambda m: m.bias, layer, replace_fn=jnp.zeros_like)
 
 
 def dense(widths: Sequence[int], key: PRNGKeyArray) -> Hierarchy:

@@ -52,7 +52,8 @@ def _evaluated(program: ClosedJaxpr, arguments: list[Any]) -> list[Any]:
     for equation in jaxpr.eqns:
         inputs = [read(variable) for variable in equation.invars]
         if equation.primitive.name == CONVOLUTION:
-            out = [_convolved(*inputs, equation.params)]
+            image, kernel = inputs
+            out = [_convolved(image, kernel, equation.params)]
         else:
             primitive = equation.primitive
             params = {name: _rewritten(value) for name, value in equation.params.items()}

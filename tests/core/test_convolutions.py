@@ -51,12 +51,10 @@ def test_groups_and_programs_within_programs():
         )
 
     def looped(x):
-        body = lambda c, _: (
-            jax.lax.cond(c.sum() > 0, convolved, lambda c: 2 * jnp.tile(c, (1, 2, 1, 1)), c)[
-                :, ::2
-            ],
-            None,
-        )
+        def body(c, _):
+            c = jax.lax.cond(c.sum() > 0, convolved, lambda c: jnp.tile(c, (1, 2, 1, 1)), c)
+            return c[:, ::2], None
+
         return jax.lax.scan(body, x, length=3)[0]
 
     x = jr.normal(jr.key(0), (2, 3, 5, 5))
@@ -95,6 +93,7 @@ def test_a_gradient_goes_through_it():
     gradient = eqx.filter_grad(end)(convolution)
     h = 1e-2
     up, down = (
-        end(eqx.tree_at(lambda m: m.bias, convolution, convolution.bias + s * h)) for s in (1, -1)
+        end(eqx.tree_at(lambda m: m.bias, convolution, replace_fn=lambda b, s=s: b + s * h))
+        for s in (1, -1)
     )
     np.testing.assert_allclose(gradient.bias.sum(), (up - down) / (2 * h), rtol=1e-2)

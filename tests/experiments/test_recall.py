@@ -17,7 +17,7 @@ SMALL += ["--steps", "10"]
 def test_corruption():
     images = np.random.default_rng(0).random((200, 64))
     shown, known = corrupted("hidden", 0.75, images, np.random.default_rng(1))
-    assert known.sum() == 16 and known[:16].all()
+    assert known is not None and known.sum() == 16 and known[:16].all()
     np.testing.assert_allclose(shown[:, :16], images[:, :16], rtol=1e-6)
     assert (shown[:, 16:] == 0).all()
     noisy, known = corrupted("noise", 0.4, images, np.random.default_rng(1))

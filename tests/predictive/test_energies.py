@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from neurojax.predictive import Bernoulli, Dense, Gaussian, Hierarchy, Huber, Laplace, infer
+from neurojax.predictive import Bernoulli, Dense, Gaussian, Huber, Laplace, chain, infer
 
 Z = np.array([[0.3, -1.0, 2.0], [0.0, 0.5, -2.5]])
 MU = np.array([[0.1, 0.0, -1.0], [1.0, 0.5, 0.5]])
@@ -48,13 +48,15 @@ def test_the_slope_is_bounded_and_none_at_the_prediction(of: Any, bound: float, 
 def test_an_outlier_moves_a_huber_hierarchy_less(x64):
     """One hidden unit between an input of 0 and an output of 10: half way under Gaussian errors;
     under robust ones of the output it leaves its own prediction by the threshold."""
-    layers = (Dense(jnp.eye(1), None), Dense(jnp.eye(1), None))
+    layers = [Dense(jnp.eye(1), None), Dense(jnp.eye(1), None)]
     clamps = {"input": jnp.zeros((1, 1)), "output": jnp.full((1, 1), 10.0)}
     ends = [
-        infer(Hierarchy(layers, (Gaussian(), of)), clamps, steps=400, step_size=0.1)
+        infer(chain(layers, 1, output=of), clamps, steps=400, step_size=0.1)
         for of in (Gaussian(), Huber(1.0))
     ]
-    np.testing.assert_allclose([float(end.activities[1][0, 0]) for end in ends], [5, 1], rtol=1e-9)
+    np.testing.assert_allclose(
+        [float(end.activities["h1"][0, 0]) for end in ends], [5, 1], rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan")])

@@ -41,7 +41,7 @@ def test_a_trajectory_is_the_same_in_a_batch_of_1_and_of_64():
     hierarchy, clamps = network(output=Categorical()), batch()
     steps, size = 30, 0.1
 
-    def trajectory(clamps: dict) -> tuple:
+    def trajectory(clamps: dict) -> dict:
         start = hierarchy.feedforward(clamps)
         record = {"activities": lambda t, state: state}
         how = {"t1": steps * size, "dt": size, "solver": diffrax.Euler(), "record": record}
