@@ -62,29 +62,27 @@ def residual_stack(task: pc_task.Task) -> predictive.Hierarchy:
 
 
 class Convolution(eqx.Module):
-    """3x3, then relu and max-pooling by two; channels first.
+    """3x3, then relu and max-pooling by two; channels first."""
 
-    A product with every pixel's neighbourhood: inside a loop XLA leaves convolutions on the CPU to
-    a plain nest of loops, thirty times slower.
-    """
-
-    weight: jax.Array
-    bias: jax.Array
+    layer: eqx.nn.Conv2d
 
     def __call__(self, below):
-        channels, height, width = below.shape
-        padded = jnp.pad(jnp.moveaxis(below, 0, -1), ((1, 1), (1, 1), (0, 0)))
-        shifted = [padded[i : i + height, j : j + width] for i in range(3) for j in range(3)]
-        kernel = self.weight.transpose(2, 3, 1, 0).reshape(9 * channels, -1)
-        found = relu(jnp.concatenate(shifted, -1) @ kernel + self.bias)
-        pooled = found.reshape(height // 2, 2, width // 2, 2, -1).max((1, 3))
-        return jnp.moveaxis(pooled, -1, 0)
+        found = relu(self.layer(below))
+        channels, height, width = found.shape
+        return found.reshape(channels, height // 2, 2, width // 2, 2).max((2, 4))
+
+
+def convolution(weight: jax.Array, bias: jax.Array) -> Convolution:
+    out, into, *_ = weight.shape
+    fresh = eqx.nn.Conv2d(into, out, 3, padding=1, key=jax.random.key(0))
+    where = lambda layer: (layer.weight, layer.bias)  # noqa: E731
+    return Convolution(eqx.tree_at(where, fresh, (weight, bias.reshape(-1, 1, 1))))
 
 
 def convolutional(task: pc_task.Task) -> predictive.Hierarchy:
     """Convolutions and a dense layer of what is left."""
     *convolutions, (weight, bias) = parameters(task)
-    blocks = [Convolution(*each) for each in convolutions]
+    blocks = [convolution(*each) for each in convolutions]
     return predictive.chain([*blocks, Dense(weight, bias, jnp.ravel)], task.in_shape)
 
 
