@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from neurojax.predictive import EventDriven, EventState, Hierarchy, Messages
 
 BATCH = 250
-MOST_STEPS = 200
+MOST_STEPS = 1000
 SETTLING_STEPS = 20
 
 

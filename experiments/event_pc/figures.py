@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import LogLocator
 
 from experiments.event_pc import DATA_NOTES, MODES, Config
 from experiments.runner import Run, figures
@@ -65,6 +66,10 @@ def draw_curve(ax: Any, results: list[dict[str, Any]]) -> None:
             ax.axvline(0.7 * energy, linewidth=1, **goal)
             best = accuracy.mean()
     ax.set(xscale="log", xlabel="energy of classifying an image (nJ)", ylabel="accuracy (%)")
+    # A decade's labels alone would be too few, the default ones overlap.
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("")
     ax.set(ylim=(best - 8, best + 1), title="validation images, as the threshold varies")
 
 
