@@ -41,10 +41,10 @@ class Config:
     """Random windows of the photographs."""
     units: int = 32
     """First-level units for each of the three patches."""
-    causes: int = 128
+    causes: int = 32
     """Second-level units."""
     sparseness: float = 0.5
-    """Weight of the first level's prior, log(1 + r²); the second level's is a tenth."""
+    """Weight of both levels' prior, log(1 + r²)."""
     precision: float = 0.1
     """Of the second level's predictions; the image's is 1."""
     epochs: int = 20
@@ -53,9 +53,9 @@ class Config:
     """Windows in a batch."""
     learning_rate: float = 3e-3
     """Adam's."""
-    steps: int = 60
+    steps: int = 40
     """Inference steps."""
-    step_size: float = 0.02
+    step_size: float = 0.1
     """Of inference."""
 
     def __post_init__(self):
@@ -114,7 +114,7 @@ def network(config: Config, seed: int) -> Hierarchy:
             Edge("causes", "r", FromCauses(jnp.asarray(above, jnp.float32), PLACES)),
             Edge("r", "image", ToPatches(jnp.asarray(fields, jnp.float32))),
             Edge((), "r", Zero(), energy=Sparse(config.sparseness)),
-            Edge((), "causes", Zero(), energy=Sparse(config.sparseness / 10)),
+            Edge((), "causes", Zero(), energy=Sparse(config.sparseness)),
         ),
     )
 
@@ -161,8 +161,8 @@ def end_stopping(config: Config, model: Hierarchy) -> dict[str, Any]:
     """Responses of the middle patch's error units to bars of growing length, each unit's along the
     angle that drives it most; with the second level and without.
 
-    Responses [unit, length] are sizes of r − r_td, relative to the unit's largest with the second
-    level. A unit's end-stopping is by how much its response falls from its peak to the longest bar,
+    Responses [unit, length] are sizes of r − r_td, relative to the unit's largest. A unit's
+    end-stopping is by how much its response falls from its peak to the longest bar,
     as a part of the peak.
     """
     import jax.numpy as jnp
@@ -180,14 +180,11 @@ def end_stopping(config: Config, model: Hierarchy) -> dict[str, Any]:
     best = with_causes.max(1).argmax(0)
     units = np.arange(config.units)
     curves = [each[best, :, units] for each in (with_causes, without)]
-    peak = curves[0].max(1, keepdims=True)
-    falls = [1 - curve[:, -1] / curve.max(1) for curve in curves]
-    return {
-        "responses": curves[0] / peak,
-        "responses without": curves[1] / peak,
-        "end-stopping": falls[0],
-        "end-stopping without": falls[1],
-    }
+    found = {}
+    for curve, which in zip(curves, ("", " without"), strict=True):
+        relative = curve / curve.max(1, keepdims=True)
+        found |= {f"responses{which}": relative, f"end-stopping{which}": 1 - relative[:, -1]}
+    return found
 
 
 def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:

@@ -46,9 +46,8 @@ def draw_end_stopping(config: Config, run: Run, results: list[dict[str, Any]]) -
         falls.plot(100 * each, np.linspace(100, 0, len(each)), color=color)
     responses.axvline(SIDE, color="0.7", linestyle=":")
     responses.annotate("patch", (SIDE, 0.02), (3, 0), textcoords="offset points", color="0.5")
-    responses.set(
-        xlabel="length of the bar (pixels)", ylabel="error unit's response", ylim=(0, None)
-    )
+    responses.set(xlabel="length of the bar (pixels)", ylim=(0, None))
+    responses.set_ylabel("error unit's response (of its peak)")
     responses.legend(frameon=False, fontsize=8)
     falls.set(xlabel="fall from the peak to the longest bar (%)", ylabel="units that fall more (%)")
     run.figure("end_stopping", figure)

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from ..core import is_known, simulate
 from ._descent import Descent
 from ._hierarchy import Activities, Clamps, Hierarchy
+from ._reach import settled_in_stages
 from ._settling import Settling, settling
 
 Start = Activities | Callable[[Clamps], Activities]
@@ -94,6 +95,8 @@ def infer(
     elif tolerance is not None:
         final, taken = _until(system, first, tolerance, how)
         settled = settled_at(system, first, final, taken, tolerance)
+    elif (final := _by_stages(system, how, start, record_energy)) is not None:
+        settled = settled_at(system, first, final, jnp.asarray(steps), None)
     else:
         record: dict[str, Any] = {"energy": _Energies(system)} if record_energy else {}
         sol = simulate(system, state=first, record=record, **how)
@@ -135,6 +138,17 @@ def _checked(
         return how | {"dt": step_size}
     ts = jnp.linspace(0, how["t1"], steps + 1)[:-1]
     return how | {"controller": controller, "solver": solver, "ts": ts}
+
+
+def _by_stages(
+    system: Settling, how: dict[str, Any], start: Start | None, record_energy: bool
+) -> PyTree | None:
+    """Where Euler steps from the feed-forward activities end, if these are worth stages."""
+    plain = isinstance(how["solver"], diffrax.Euler) and "dt" in how and type(system) is Settling
+    if not plain or start is not None or record_energy:
+        return None
+    steps = round(how["t1"] / how["dt"])
+    return settled_in_stages(system, steps, {"dt": how["dt"], "solver": how["solver"]})
 
 
 def _until(
