@@ -98,7 +98,7 @@ def first_moves(system: Settling) -> dict[str, float] | None:
     return free if descends else None
 
 
-def stages(first: float, length: int, steps: int) -> list[Stage]:
+def stages(first: float | int, length: int, steps: int) -> list[Stage]:
     """Of about equally many steps each while errors go down the stack, and the rest with nothing
     held; `first` is the step in which its last layer moves."""
     down = min(steps, int(first) + length - 1)
