@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from neurojax.predictive import Hierarchy
 
 ANGLES = np.pi * np.arange(8) / 8
+OFFSETS = (-4, -2, 0, 2, 4)
 LENGTHS = np.arange(2, WIDTH + 1, 2)
 MIDDLE = 1
 
@@ -41,10 +43,10 @@ class Config:
     """Random windows of the photographs."""
     units: int = 32
     """First-level units for each of the three patches."""
-    causes: int = 32
+    causes: int = 128
     """Second-level units."""
     sparseness: float = 0.5
-    """Weight of both levels' prior, log(1 + r²)."""
+    """Weight of the first level's prior, log(1 + r²); the second level's is a tenth."""
     precision: float = 0.1
     """Of the second level's predictions; the image's is 1."""
     epochs: int = 20
@@ -114,7 +116,7 @@ def network(config: Config, seed: int) -> Hierarchy:
             Edge("causes", "r", FromCauses(jnp.asarray(above, jnp.float32), PLACES)),
             Edge("r", "image", ToPatches(jnp.asarray(fields, jnp.float32))),
             Edge((), "r", Zero(), energy=Sparse(config.sparseness)),
-            Edge((), "causes", Zero(), energy=Sparse(config.sparseness)),
+            Edge((), "causes", Zero(), energy=Sparse(config.sparseness / 10)),
         ),
     )
 
@@ -158,8 +160,8 @@ def explained(config: Config, model: Hierarchy, windows: np.ndarray) -> float:
 
 
 def end_stopping(config: Config, model: Hierarchy) -> dict[str, Any]:
-    """Responses of the middle patch's error units to bars of growing length, each unit's along the
-    angle that drives it most; with the second level and without.
+    """Responses of the middle patch's error units to bars of growing length, each unit's where and
+    along the angle that drives it most; with the second level and without.
 
     Responses [unit, length] are sizes of r − r_td, relative to the unit's largest. A unit's
     end-stopping is by how much its response falls from its peak to the longest bar,
@@ -167,7 +169,8 @@ def end_stopping(config: Config, model: Hierarchy) -> dict[str, Any]:
     """
     import jax.numpy as jnp
 
-    images = np.concatenate([windowed(bars(LENGTHS, angle)) for angle in ANGLES])
+    places = list(product(ANGLES, OFFSETS))
+    images = np.concatenate([windowed(bars(LENGTHS, *place)) for place in places])
     clamps = {"image": jnp.asarray(images)}
     blind = {"causes": jnp.zeros((len(images), config.causes))}
     errors = []
@@ -175,7 +178,7 @@ def end_stopping(config: Config, model: Hierarchy) -> dict[str, Any]:
         z = settle(config, model, given)
         top_down = np.asarray(z["causes"]) @ np.asarray(model.edges[0].module.weight).T
         apart = np.asarray(z["r"]) - top_down.reshape(len(images), PLACES, -1)
-        errors.append(np.abs(apart[:, MIDDLE]).reshape(len(ANGLES), len(LENGTHS), -1))
+        errors.append(np.abs(apart[:, MIDDLE]).reshape(len(places), len(LENGTHS), -1))
     with_causes, without = errors
     best = with_causes.max(1).argmax(0)
     units = np.arange(config.units)

@@ -10,6 +10,8 @@ PLACES = 3
 """Three patches of 16 x 16 pixels, each 5 to the right of the one before: Rao & Ballard's."""
 EDGE = 10
 """Pixels at the border, where the transform joins opposite sides, that are left out."""
+CONTRAST = 3.0
+"""Of bars, in standard deviations of the photographs."""
 WIDTH = SIDE + STEP * (PLACES - 1)
 
 
@@ -50,14 +52,15 @@ def windowed(windows: np.ndarray) -> np.ndarray:
     return np.stack(places, 1).reshape(len(windows), PLACES, -1).astype(np.float32)
 
 
-def bars(lengths: np.ndarray, angle: float, thickness: float = 2.0, contrast: float = 3.0):
-    """Bright bars through the middle, one for each length (pixels), [length, 16, 26]; `angle` is
-    from the horizontal, in radians."""
+def bars(
+    lengths: np.ndarray, angle: float, offset: float = 0.0, thickness: float = 2.0
+) -> np.ndarray:
+    """Bright bars, one for each length (pixels), [length, 16, 26], at `angle` from the horizontal
+    (radians), `offset` pixels beside the middle."""
     rows, columns = np.mgrid[:SIDE, :WIDTH]
     y, x = (SIDE - 1) / 2 - rows, columns - (WIDTH - 1) / 2
     along = np.abs(np.cos(angle) * x + np.sin(angle) * y)
-    beside = np.abs(np.cos(angle) * y - np.sin(angle) * x)
+    beside = np.abs(np.cos(angle) * y - np.sin(angle) * x - offset)
     soft = lambda distance: np.clip(0.5 - distance, 0, 1)  # noqa: E731  (antialiased edges)
-    return contrast * np.stack(
-        [soft(along - length / 2) * soft(beside - thickness / 2) for length in lengths]
-    )
+    shapes = [soft(along - length / 2) * soft(beside - thickness / 2) for length in lengths]
+    return CONTRAST * np.stack(shapes)

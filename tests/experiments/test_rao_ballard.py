@@ -54,7 +54,7 @@ def test_the_energy_is_the_papers():
     top_down = (np.asarray(model.edges[0].module.weight) @ causes).reshape(3, 4)
     due = 0.5 * sum(np.sum((image[k] - U[k] @ r[k]) ** 2) for k in range(3))
     due += 0.05 * np.sum((r - top_down) ** 2)
-    due += 0.5 * np.sum(np.log1p(r**2)) + 0.5 * np.sum(np.log1p(causes**2))
+    due += 0.5 * np.sum(np.log1p(r**2)) + 0.05 * np.sum(np.log1p(causes**2))
     state = {"r": r, "causes": causes, "image": image}
     state = {name: jnp.asarray(value, jnp.float32) for name, value in state.items()}
     np.testing.assert_allclose(model.energy(state, {"image": state["image"]}), due, rtol=1e-5)
