@@ -76,7 +76,7 @@ def measure(config: Config, pc: Hierarchy, task: Task, shifts: dict[str, Images]
         "shifts": as_floats(evaluate_hierarchy(pc, shifts)),
         "energy": settling.energy_trace,
         "relaxation": settling.relaxation,
-        "cosine": settling.cosine,
+        "cosine": dict(zip(settling.edges, settling.cosine, strict=True)),
     }
 
 
