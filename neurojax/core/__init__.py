@@ -8,6 +8,7 @@ from ._checks import (
     non_negative as non_negative,
     positive as positive,
 )
+from ._convolutions import with_fast_convolutions as with_fast_convolutions
 from ._drives import (
     Arrivals as Arrivals,
     Constant as Constant,

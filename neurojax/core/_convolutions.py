@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, jaxprs_in_params
+from jax.extend.core import ClosedJaxpr, Jaxpr, jaxprs_in_params
 from jax.lax import ConvDimensionNumbers
 from jaxtyping import Array, PyTree
 
@@ -24,8 +24,6 @@ def with_fast_convolutions(function: Callable[..., PyTree]) -> Callable[..., PyT
         if jax.default_backend() != "cpu":
             return function(*arguments)
         program, shape = jax.make_jaxpr(function, return_shape=True)(*arguments)
-        if not _has_convolution(program.jaxpr):
-            return function(*arguments)
         out = _evaluated(program, jax.tree.leaves(arguments))
         return jax.tree.unflatten(jax.tree.structure(shape), out)
 
@@ -68,6 +66,8 @@ def _rewritten(param: Any) -> Any:
     """A parameter of an equation; a program within it with its convolutions made fast."""
     if isinstance(param, tuple) and any(isinstance(each, ClosedJaxpr) for each in param):
         return tuple(_rewritten(each) for each in param)
+    if isinstance(param, Jaxpr) and not param.constvars:  # of `jax.checkpoint`
+        return _rewritten(ClosedJaxpr(param, ())).jaxpr
     if not isinstance(param, ClosedJaxpr) or not _has_convolution(param.jaxpr):
         return param
     return jax.make_jaxpr(lambda *arguments: _evaluated(param, list(arguments)))(*param.in_avals)

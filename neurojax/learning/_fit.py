@@ -13,7 +13,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
-from ..core import load, metadata_of, save
+from ..core import load, metadata_of, save, with_fast_convolutions
 
 Metrics = dict[str, Array]
 Record = dict[str, int | float]
@@ -205,7 +205,7 @@ def _epoch(
         return (arrays, optimizer_state), _means(metrics)
 
     (arrays, optimizer_state), metrics = jax.lax.scan(
-        on_batch, (arrays, optimizer_state), (order, jnp.arange(batches))
+        with_fast_convolutions(on_batch), (arrays, optimizer_state), (order, jnp.arange(batches))
     )
     return eqx.combine(arrays, rest), optimizer_state, _means(metrics)
 
@@ -216,7 +216,12 @@ def _means(metrics: Metrics) -> Metrics:
 
 @eqx.filter_jit
 def _evaluated(evaluate: Evaluate, model: Any, data: PyTree) -> Metrics:
-    return evaluate(model, data)
+    arrays, rest = eqx.partition(model, eqx.is_array)
+
+    def metrics(arrays: PyTree) -> Metrics:
+        return evaluate(eqx.combine(arrays, rest), data)
+
+    return with_fast_convolutions(metrics)(arrays)
 
 
 def _samples(data: PyTree) -> int:
