@@ -65,12 +65,12 @@ def _evaluated(program: ClosedJaxpr, arguments: list[Any]) -> list[Any]:
 def _rewritten(param: Any) -> Any:
     """A parameter of an equation; a program within it with its convolutions made fast."""
     if isinstance(param, tuple) and any(isinstance(each, ClosedJaxpr) for each in param):
-        return tuple(_rewritten(each) for each in param)
-    if isinstance(param, Jaxpr) and not param.constvars:  # of `jax.checkpoint`
-        return _rewritten(ClosedJaxpr(param, ())).jaxpr
-    if not isinstance(param, ClosedJaxpr) or not _has_convolution(param.jaxpr):
+        return tuple(map(_rewritten, param))
+    if not isinstance(param, ClosedJaxpr | Jaxpr) or not _has_convolution(param):
         return param
-    return jax.make_jaxpr(lambda *arguments: _evaluated(param, list(arguments)))(*param.in_avals)
+    closed = param if isinstance(param, ClosedJaxpr) else ClosedJaxpr(param, ())
+    program = jax.make_jaxpr(lambda *inputs: _evaluated(closed, list(inputs)))(*closed.in_avals)
+    return program if isinstance(param, ClosedJaxpr) else program.jaxpr
 
 
 def _convolved(image: Array, kernel: Array, params: dict[str, Any]) -> Array:

@@ -97,3 +97,23 @@ def test_a_gradient_goes_through_it():
         for s in (1, -1)
     )
     np.testing.assert_allclose(gradient.bias.sum(), (up - down) / (2 * h), rtol=1e-2)
+
+
+def test_those_of_a_gradient_through_a_rematerialised_loop():
+    w = jr.normal(jr.key(1), (2, 2, 3, 3)) / 4
+
+    @jax.checkpoint
+    def step(c, _):
+        return jnp.tanh(jax.lax.conv_general_dilated(c, w, (1, 1), "SAME")), None
+
+    def slope(x):
+        return jax.grad(lambda x: jnp.sum(jax.lax.scan(step, x, length=3)[0] ** 2))(x)
+
+    x = jr.normal(jr.key(0), (2, 2, 5, 5))
+    fast = jax.jit(with_fast_convolutions(slope))
+    np.testing.assert_allclose(fast(x), slope(x), rtol=1e-4, atol=1e-5)
+    lines = [
+        line for line in fast.lower(x).as_text().splitlines() if "stablehlo.convolution" in line
+    ]
+    assert lines
+    assert all("[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]" in line for line in lines)
