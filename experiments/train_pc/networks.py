@@ -67,9 +67,10 @@ def dense(widths: Sequence[int], key: PRNGKeyArray) -> Hierarchy:
 
 
 def deep(in_size: int, width: int, classes: int, depth: int, key: PRNGKeyArray) -> Hierarchy:
-    """`depth` residual layers under logits, scaled by μPC."""
+    """`depth` residual layers under a Gaussian output, scaled by μPC. Its errors relax as much when
+    they are small; those of logits cease to as these grow sure, and leave backprop's gradient."""
     fresh, scaled = jr.split(key)
-    return mupc(residual_mlp(in_size, width, classes, depth, fresh, output=Categorical()), scaled)
+    return mupc(residual_mlp(in_size, width, classes, depth, fresh), scaled)
 
 
 def shifted(most: int, mirrored: bool, images: Array, key: PRNGKeyArray) -> Array:

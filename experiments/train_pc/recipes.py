@@ -48,7 +48,7 @@ class Recipe:
 CONVOLUTIONAL = {
     "pc": {"steps": 12},
     "epc": {"steps": 4},
-    "ipc": {"steps": 6, "learning_rate": 5e-4},
+    "ipc": {"steps": 6},
     **{rule: {"steps": 4, "coordinates": "errors"} for rule in ("pn", "nn", "cn", "ep")},
 }
 
@@ -91,7 +91,7 @@ RECIPES = {
         data="cifar",
         network=partial(networks.convolutional, CIFAR, ((16, 2), (32, 2), (64, 2), (64, 2)), 10),
         rules=tuple(RULES),
-        epochs=25,
+        epochs=12,
         batch_size=100,
         learning_rate=2e-3,
         weight_decay=1e-2,
@@ -108,7 +108,7 @@ RECIPES = {
         batch_size=32,
         learning_rate=1e-2,
         flat=True,
-        fields={"epc": {"steps": 5, "step_size": 0.01}},
+        fields={"epc": {"steps": 8, "step_size": 0.1}},
     ),
     "deep-64": Recipe(
         data="digits",
@@ -118,6 +118,6 @@ RECIPES = {
         batch_size=32,
         learning_rate=1e-2,
         flat=True,
-        fields={"epc": {"steps": 5, "step_size": 0.01}},
+        fields={"epc": {"steps": 8, "step_size": 0.1}},
     ),
 }
