@@ -12,8 +12,8 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from ..learning import Fit, Gradient, IncrementalGradient, Record, fit
 from ._energies import Energy, Gaussian
+from ._held import learns
 from ._hierarchy import Hierarchy, predict
-from ._layers import learns
 from ._rules import Batch, rule_named
 
 

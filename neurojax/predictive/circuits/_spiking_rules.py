@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from ..core import Integral, simulate
+from ...core import Integral, simulate
 from ._spiking import LIFHierarchy
 
 Batch = tuple[Float[Array, "batch in"], Float[Array, "batch out"]]

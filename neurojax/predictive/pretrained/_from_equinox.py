@@ -7,8 +7,9 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
-from ._chains import Dense
-from ._layers import Held, Layer, accepted, learning_leaves, name_of
+from .._chains import Dense
+from .._held import Held, learning_leaves
+from ._layers import Layer, accepted, name_of
 
 NORMALISATIONS = (eqx.nn.BatchNorm, eqx.nn.LayerNorm, eqx.nn.GroupNorm, eqx.nn.RMSNorm)
 

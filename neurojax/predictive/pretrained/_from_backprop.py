@@ -14,14 +14,15 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, PyTree
 
+from .._chains import Dense, chain
+from .._energies import Bernoulli, Categorical, Energy
+from .._held import learning_leaves
+from .._hierarchy import Hierarchy, predict
 from ._adapters import merge_adapters
-from ._chains import Dense, chain
-from ._energies import Bernoulli, Categorical, Energy
+from ._files import read_pretrained
 from ._from_equinox import equinox_call, equinox_layers
 from ._from_flax import linen_call, linen_layers, nnx_layers
-from ._hierarchy import Hierarchy, predict
-from ._layers import Layer, Part, learning_leaves, parts_of
-from ._pretrained_files import read_pretrained
+from ._layers import Layer, Part, parts_of
 
 TOLERANCE = 1e-5
 NO_ARGUMENTS: Mapping[str, Any] = MappingProxyType({})

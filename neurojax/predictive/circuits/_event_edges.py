@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..metrics import Connection, convolution, dense_connection
-from ._chains import Dense
-from ._hierarchy import Hierarchy
-from ._parts import Edge
+from ...metrics import Connection, convolution, dense_connection
+from .._chains import Dense
+from .._hierarchy import Hierarchy
+from .._parts import Edge
 
 
 class Parts(NamedTuple):

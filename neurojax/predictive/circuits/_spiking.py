@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..core import Clock, System, as_parameter, positive
-from ..neurons import LIF, LIFState
+from ...core import Clock, System, as_parameter, positive
+from ...neurons import LIF, LIFState
 
 Layers = tuple[Float[Array, "..."], ...]
 Weights = tuple[Float[Array, "_ _"], ...]

@@ -9,8 +9,9 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float, PyTree
 
-from ._chains import Dense
-from ._layers import Held, Layer, accepted, first_line, learning_leaves, name_of
+from .._chains import Dense
+from .._held import Held, learning_leaves
+from ._layers import Layer, accepted, first_line, name_of
 
 NORMALISATIONS = tuple(
     getattr(library, name)

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..core import simulate
-from ..dendrites import ApicalNeuron
+from ...core import simulate
+from ...dendrites import ApicalNeuron
 from ._microcircuit import Microcircuit, MicrocircuitState, Weights
 
 Batch = tuple[Float[Array, "batch in"], Float[Array, "batch out"]]

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..core import Affine, System, as_parameter, is_known, positive
-from ..dendrites import ApicalNeuron, ApicalNeuronState
+from ...core import Affine, System, as_parameter, is_known, positive
+from ...dendrites import ApicalNeuron, ApicalNeuronState
 
 Layers = tuple[Float[Array, "..."], ...]
 Weights = tuple[Float[Array, "_ _"], ...]

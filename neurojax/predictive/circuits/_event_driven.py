@@ -9,14 +9,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
-from ..core import Clock, System, is_known
-from ..metrics import Connection, SynapticOperations, synaptic_operations
-from ._checks import check_clamps, samples_of
-from ._energies import Energy
+from ...core import Clock, System, is_known
+from ...metrics import Connection, SynapticOperations, synaptic_operations
+from .._checks import check_clamps, samples_of
+from .._energies import Energy
+from .._hierarchy import Activities, Clamps, Hierarchy
+from .._parts import Edge
+from .._rules import hold_fixed
 from ._event_edges import connections_of, in_order, split
-from ._hierarchy import Activities, Clamps, Hierarchy
-from ._parts import Edge
-from ._rules import hold_fixed
 
 Threshold = float | Array | Mapping[str, float | Array]
 MODES = ("graded", "ternary")

@@ -1,0 +1,1 @@
+"""Predictive coding by neurons: in dendrites, with spikes, by events."""

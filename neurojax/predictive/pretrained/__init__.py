@@ -1,0 +1,1 @@
+"""Hierarchies from networks that are trained already, and back."""
