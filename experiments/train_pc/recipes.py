@@ -85,7 +85,7 @@ RECIPES = {
         weight_decay=1e-2,
         image=MNIST,
         shift=2,
-        fields={"epc": {"steps": 4, "step_size": 0.1}},
+        fields={"epc": {"steps": 4, "step_size": 0.03}},
     ),
     "cifar": Recipe(
         data="cifar",
