@@ -98,6 +98,12 @@ def _part(file, part: str, shape: tuple[int, ...]) -> Images:
     return Images(pixels.astype(np.float32) / 255, labels.astype(np.int64))
 
 
+def split(images: Images, held_out: int, seed: int) -> tuple[Images, Images]:
+    """Images to learn from, and those held out of training; shuffled by seed."""
+    shuffled = images.take(generator(seed, "split").permutation(len(images.labels)))
+    return shuffled.take(slice(held_out, None)), shuffled.take(slice(held_out))
+
+
 DATA = {"digits": digits, "mnist": mnist, "cifar": cifar}
 MOMENTS = {"digits": (0.305, 0.376), "mnist": (0.1307, 0.3081), "cifar": (0.4734, 0.2516)}
 """Mean and standard deviation of all pixels of the images to learn from."""

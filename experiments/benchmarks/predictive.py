@@ -1,5 +1,7 @@
 """A training step of predictive coding, beside hand-written scans, pcx, jpc and FabricPC."""
 
+from typing import Any
+
 from experiments.benchmarks._frame import Case, Worker
 
 # How far the errors after the same training may differ. They are of 0.02 to 0.5; what convolutions
@@ -23,99 +25,70 @@ _BARE_STEP = tuple(
     Worker("pc_scan.py", ("--setting", setting)) for setting in ("autodiff", "local")
 )
 
+
+def _against(
+    name: str, peer: str, task: str, settings: tuple[str, ...], target: float, **more: Any
+) -> Case:
+    """Our step on a task beside a peer's, at the best of its settings."""
+    return Case(
+        name=f"pc-{name}",
+        peer=peer,
+        theirs=_theirs(peer.lower(), task, *settings),
+        target=target,
+        **{"ours": _ours(task), "agreement": ERROR} | more,
+    )
+
+
 _SCAN = [
     Case(
-        name="pc-step-scan",
+        name=name,
         peer="hand-written scan",
         ours=_ours("mlp"),
         theirs=_BARE_STEP,
-        target=1.2,
+        target=target,
+        measures=(measure, measure),
         agreement=ERROR,
-    ),
-    Case(
-        name="pc-step-compile",
-        peer="hand-written scan",
-        ours=_ours("mlp"),
-        theirs=_BARE_STEP,
-        target=1.5,
-        measures=("compile", "compile"),
-        agreement=ERROR,
-    ),
+    )
+    for name, measure, target in (("pc-step-scan", "run", 1.2), ("pc-step-compile", "compile", 1.5))
 ]
 
 _DENSE = [
-    Case(
-        name="pc-mlp-pcx",
-        peer="pcx",
-        ours=_ours("mlp"),
-        theirs=_theirs("pcx", "mlp", "scan", "unrolled"),
-        target=0.9,
-        agreement=ERROR,
-    ),
-    Case(
-        name="pc-mlp-jpc",
-        peer="jpc",
-        ours=_ours("mlp"),
-        theirs=_theirs("jpc", "mlp", "unrolled", "scan", "euler"),
-        target=0.9,
-        agreement=ERROR,
-    ),
-    Case(
-        name="pc-mlp-fabricpc",
-        peer="FabricPC",
+    _against("mlp-pcx", "pcx", "mlp", ("scan", "unrolled"), 0.9),
+    _against("mlp-jpc", "jpc", "mlp", ("unrolled", "scan", "euler"), 0.9),
+    _against(
+        "mlp-fabricpc",
+        "FabricPC",
+        "mlp",
+        ("autodiff", "explicit"),
+        0.9,
         ours=_ours("mlp", "--relu-behind"),
-        theirs=_theirs("fabricpc", "mlp", "autodiff", "explicit"),
-        target=0.9,
-        agreement=ERROR,
     ),
-    Case(
-        name="pc-small-pcx",
-        peer="pcx",
-        ours=_ours("small"),
-        theirs=_theirs("pcx", "small", "scan", "unrolled"),
-        target=0.85,
-        agreement=ERROR,
-    ),
-    Case(
-        name="pc-small-jpc-euler",
-        peer="jpc",
-        ours=_ours("small"),
-        theirs=_theirs("jpc", "small", "euler"),
-        target=0.5,
-        agreement=ERROR,
-    ),
+    _against("small-pcx", "pcx", "small", ("scan", "unrolled"), 0.85),
+    _against("small-jpc-euler", "jpc", "small", ("euler",), 0.5),
 ]
 
 _DEEP = [
-    Case(
-        name="pc-deep-jpc",
-        peer="jpc",
-        ours=_ours("deep"),
-        theirs=_theirs("jpc", "deep", "scan", "euler"),
-        target=0.4,
-        agreement=ERROR,
-    ),
-    Case(
-        name="pc-deep-first-call",
-        peer="jpc",
-        ours=_ours("deep"),
-        theirs=_theirs("jpc", "deep", "scan", "euler"),
-        target=0.4,
+    _against("deep-jpc", "jpc", "deep", ("scan", "euler"), 0.4),
+    _against(
+        "deep-first-call",
+        "jpc",
+        "deep",
+        ("scan", "euler"),
+        0.4,
         measures=("first", "first"),
         rounds=3,
-        agreement=ERROR,
         limits=(("cpu", 3.0),),
     ),
 ]
 
 # In a scan pcx's convolutions are fifteen times slower than unrolled, as its own examples have it.
 _CONVOLUTIONS = [
-    Case(
-        name="pc-conv-pcx",
-        peer="pcx",
-        ours=_ours("conv"),
-        theirs=_theirs("pcx", "conv", "unrolled"),
-        target=0.9,
+    _against(
+        "conv-pcx",
+        "pcx",
+        "conv",
+        ("unrolled",),
+        0.9,
         rounds=5,
         agreement=ERROR_OF_CONVOLUTIONS,
     )

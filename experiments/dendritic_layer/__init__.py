@@ -89,10 +89,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
 
     learn, test = datasets.DATA[config.data]()
     run.expect(config.seeds * len(KINDS) * len(config.parameters) * config.epochs)
-    results = [
-        run.stage(f"seed-{seed}", partial(one_seed, config, run, learn, test, seed))
-        for seed in range(config.seed, config.seed + config.seeds)
-    ]
+    results = run.each_seed(config, partial(one_seed, config, run, learn, test))
     summary = summarise(config, results)
     figures.draw(config, run, results)
     tabulate(config, run, summary)
@@ -103,9 +100,7 @@ def one_seed(config: Config, run: Run, learn: Images, test: Images, seed: int) -
     """By kind, and in the order of the sizes: parameters, and accuracy [size, noise]."""
     from experiments.dendritic_layer import networks
 
-    order = generator(seed, "split").permutation(len(learn.labels))
-    validation = learn.take(order[: config.validation]).flat()
-    train = learn.take(order[config.validation :]).flat()
+    train, validation = (x.flat() for x in datasets.split(learn, config.validation, seed))
     tests = [noisy(test, sigma).flat() for sigma in config.noise]
     results = {}
     for kind in KINDS:

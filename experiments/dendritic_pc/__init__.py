@@ -17,7 +17,7 @@ import numpy as np
 
 from experiments import datasets
 from experiments.datasets import Images
-from experiments.runner import Run, at_least, generator, in_range, key, plus_minus, positive, spread
+from experiments.runner import Run, at_least, in_range, key, plus_minus, positive, spread
 
 if TYPE_CHECKING:
     import optax
@@ -96,10 +96,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
 
     learn, test = datasets.digits()
     run.expect(config.seeds * len(VARIANTS) * config.epochs)
-    results = [
-        run.stage(f"seed-{seed}", partial(one_seed, config, run, learn, test, seed))
-        for seed in range(config.seed, config.seed + config.seeds)
-    ]
+    results = run.each_seed(config, partial(one_seed, config, run, learn, test))
     before = run.stage("before-learning", partial(before_learning, config, learn, config.seed))
     summary = summarise(config, results)
     figures.draw_all(config, run, before, results)
@@ -110,7 +107,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
 def one_seed(config: Config, run: Run, learn: Images, test: Images, seed: int) -> dict[str, Any]:
     """Each variant's curves on validation images, and its accuracy on the test after the last
     epoch."""
-    train_part, validation = split(config, learn, seed)
+    train_part, validation = map(samples, datasets.split(learn, config.validation, seed))
     held_out = samples(test)
     measured = {}
     for name in VARIANTS:
@@ -124,14 +121,6 @@ def one_seed(config: Config, run: Run, learn: Images, test: Images, seed: int) -
             },
         }
     return measured
-
-
-def split(config: Config, learn: Images, seed: int) -> tuple[Samples, Samples]:
-    """Images to train on, and for validation."""
-    order = generator(seed, "validation images").permutation(len(learn.labels))
-    chosen = order[config.validation :], order[: config.validation]
-    train_part, validation = (samples(learn.take(part)) for part in chosen)
-    return train_part, validation
 
 
 def samples(images: Images) -> Samples:
@@ -235,7 +224,7 @@ def before_learning(config: Config, learn: Images, seed: int) -> dict[str, Any]:
 
     from neurojax.predictive import DendriticBackprop, DendriticLearning, alignment
 
-    train_part, _ = split(config, learn, seed)
+    train_part, _ = map(samples, datasets.split(learn, config.validation, seed))
     batch = tuple(part[:SHOWN] for part in train_part)
     circuit = initial(config, seed, symmetric=True)
     backprop, _ = DendriticBackprop()(circuit, batch)

@@ -24,7 +24,6 @@ from experiments.datasets import Images
 from experiments.runner import (
     Run,
     at_least,
-    generator,
     in_range,
     interval,
     plus_minus,
@@ -96,10 +95,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
             f"--train must be from --batch-size {config.batch_size} to {most}, got {config.train}"
         )
     run.expect(config.seeds * len(RULES) * config.epochs)
-    results = [
-        run.stage(f"seed-{seed}", partial(one_seed, config, run, learn, test, seed))
-        for seed in range(config.seed, config.seed + config.seeds)
-    ]
+    results = run.each_seed(config, partial(one_seed, config, run, learn, test))
     summary = summarise(config, results)
     figures.draw_all(config, run, results)
     tabulate(config, run, summary)
@@ -157,12 +153,8 @@ def one_seed(config: Config, run: Run, learn: Images, test: Images, seed: int) -
 
 def split(config: Config, learn: Images, seed: int) -> dict[str, Images]:
     """Images to learn from and those held out."""
-    learn = learn.take(generator(seed, "split").permutation(len(learn.labels)))
-    end = config.validation + config.train if config.train else None
-    return {
-        "validation": learn.take(slice(config.validation)),
-        "train": learn.take(slice(config.validation, end)),
-    }
+    train, validation = datasets.split(learn, config.validation, seed)
+    return {"validation": validation, "train": train.take(slice(config.train or None))}
 
 
 def choose(curve: list[dict[str, Any]], due: float) -> float:

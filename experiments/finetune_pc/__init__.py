@@ -112,10 +112,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
     of_rules = sum(rules.epochs_of(config, rule) for rule in config.rules)
     tunings = 1 + len(config.fewer_labels)
     run.expect(config.seeds * (config.source_epochs + tunings * of_rules))
-    measured = [
-        run.stage(f"seed-{seed}", partial(one_seed, config, run, learn, test, shifts, seed))
-        for seed in range(config.seed, config.seed + config.seeds)
-    ]
+    measured = run.each_seed(config, partial(one_seed, config, run, learn, test, shifts))
     summary = results.summarise(config, measured)
     figures.draw_all(config, run, measured)
     results.tabulate(config, run, summary)

@@ -11,7 +11,7 @@ import numpy as np
 from experiments.finetune_pc import rules
 from experiments.finetune_pc.rules import RULES
 from experiments.finetune_pc.task import shifts
-from experiments.runner import Run, interval, plus_minus, spread
+from experiments.runner import Run, interval, plus_minus, seeds_of, spread
 
 if TYPE_CHECKING:
     from experiments.finetune_pc import Config
@@ -172,7 +172,7 @@ def tabulate(config: Config, run: Run, summary: Mapping[str, Any]) -> None:
 def epoch_times(config: Config, run: Run) -> list[str]:
     """Of each rule, over seeds: the median epoch, which leaves compiling out where there are a
     few."""
-    seeds = range(config.seed, config.seed + config.seeds)
+    seeds = seeds_of(config)
     of_rules = [[run.seconds(f"seed-{seed}/{rule}") for seed in seeds] for rule in config.rules]
     return [
         plus_minus(spread([1000 * np.median(seconds) for seconds in each]))

@@ -18,7 +18,7 @@ from experiments.fit_dendrite import SIMULATIONS_A_GRADIENT
 from experiments.fit_dendrite.recorded_cell import SLOW, V_PEAK, cell_of
 from experiments.fit_neuron.cells import Range, at_places
 from experiments.fit_neuron.traces import Trace
-from experiments.runner import Run, generator, key
+from experiments.runner import Run, generator, key, seeds_of
 from neurojax import learning
 from neurojax.core import Affine
 from neurojax.dendrites import Cell, CellState
@@ -161,7 +161,7 @@ def starts(config: Config, loss: Loss, data: Sweeps) -> Float[np.ndarray, "seed 
     """Each seed's best of `DRAWS` places in the middle half of every range, under the first pull;
     both methods start there, and neither is charged for it."""
     found = []
-    for seed in range(config.seed, config.seed + config.seeds):
+    for seed in seeds_of(config):
         shape = (DRAWS, len(loss.ranges))
         draws = generator(seed, "recorded start").uniform(0.25, 0.75, shape).astype(np.float32)
         found.append(draws[np.argmin(losses(loss, draws, data, FIRST))])
@@ -243,7 +243,7 @@ def by_cma(
 ) -> list[dict[str, Any]]:
     """CMA-ES from each seed's start on the last stage's loss, for as many simulations. Source:
     Hansen 2016, The CMA evolution strategy: a tutorial, arXiv:1604.00772, with its defaults."""
-    seeds = range(config.seed, config.seed + config.seeds)
+    seeds = seeds_of(config)
     return [
         run.stage(f"recorded/cma/seed-{seed}", partial(one_cma, config, loss, data, place, seed))
         for seed, place in zip(seeds, start, strict=True)

@@ -17,7 +17,7 @@ import optimistix as optx
 from experiments.fit_neuron import forcing
 from experiments.fit_neuron.cells import Cell
 from experiments.fit_neuron.traces import Trace, targets
-from experiments.runner import Run, generator, key
+from experiments.runner import Run, generator, key, seeds_of
 from neurojax import learning
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ FIRST_STEP = 0.2  # CMA-ES's first standard deviation, of a parameter's range
 
 def starts(config: Config, cell: Cell) -> np.ndarray:
     """Where each seed starts, [parameter, seed]: in the middle half of every range."""
-    seeds = range(config.seed, config.seed + config.seeds)
+    seeds = seeds_of(config)
     draws = [generator(seed, "start").uniform(0.25, 0.75, len(cell.ranges)) for seed in seeds]
     return np.stack(draws, axis=1).astype(np.float32)
 

@@ -75,10 +75,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
     from experiments.rao_ballard import figures
 
     run.expect(config.seeds * config.epochs)
-    results = [
-        run.stage(f"seed-{seed}", partial(one_seed, config, run, seed))
-        for seed in range(config.seed, config.seed + config.seeds)
-    ]
+    results = run.each_seed(config, partial(one_seed, config, run))
     summary = summarise(results)
     figures.draw_all(config, run, results)
     tabulate(config, run, summary)

@@ -71,10 +71,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
 
     learn, _ = datasets.DATA[config.data]()
     run.expect(config.seeds * config.epochs)
-    results = [
-        run.stage(f"seed-{seed}", partial(one_seed, config, run, learn, seed))
-        for seed in range(config.seed, config.seed + config.seeds)
-    ]
+    results = run.each_seed(config, partial(one_seed, config, run, learn))
     summary = {
         kind: {
             name: [spread([result[kind][name]["error"][n] for result in results]) for n in range(4)]

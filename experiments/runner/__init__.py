@@ -3,7 +3,7 @@
 from experiments.runner._errors import ExperimentError
 from experiments.runner._options import at_least, in_range, positive
 from experiments.runner._run import Run
-from experiments.runner._seeding import generator, key
+from experiments.runner._seeding import generator, key, seeds_of
 from experiments.runner._statistics import interval, plus_minus, spread
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "key",
     "plus_minus",
     "positive",
+    "seeds_of",
     "spread",
 ]

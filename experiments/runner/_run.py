@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from tqdm import tqdm
 from experiments.runner._errors import ExperimentError
 from experiments.runner._files import read_json, to_json, write_json
 from experiments.runner._metrics import Metrics
+from experiments.runner._seeding import seeds_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,6 +59,10 @@ class Run:
         value = json.loads(to_json(compute()))
         write_json(path, value)
         return value
+
+    def each_seed(self, config: Any, one_seed: Callable[[int], Any]) -> list[Any]:
+        """A stage for each of the Config's seeds."""
+        return [self.stage(f"seed-{seed}", partial(one_seed, seed)) for seed in seeds_of(config)]
 
     def fit(self, name: str, trainer: Callable[..., Any]) -> Any:
         """Call a trainer built on `learning.fit` so that it can be killed, resumed and watched.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,3 +21,8 @@ def key(seed: int, name: str) -> jax.Array:
     import jax
 
     return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
+
+
+def seeds_of(config: Any) -> range:
+    """The seeds that a Config's `seed`, the first, and `seeds`, their number, ask for."""
+    return range(config.seed, config.seed + config.seeds)

@@ -19,7 +19,6 @@ from experiments.datasets import Images
 from experiments.runner import (
     Run,
     at_least,
-    generator,
     in_range,
     interval,
     key,
@@ -103,10 +102,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
 
     learn, test = datasets.digits()
     run.expect(config.seeds * len(KINDS) * config.epochs)
-    results = [
-        run.stage(f"seed-{seed}", partial(one_seed, config, run, learn, test, seed))
-        for seed in range(config.seed, config.seed + config.seeds)
-    ]
+    results = run.each_seed(config, partial(one_seed, config, run, learn, test))
     summary = summarise(results)
     figures.draw_all(config, run, results)
     tabulate(config, run, summary)
@@ -115,7 +111,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
 
 def one_seed(config: Config, run: Run, learn: Images, test: Images, seed: int) -> dict[str, Any]:
     """What both kinds learned, measured on the test after the last epoch."""
-    data, validation = split(config, learn, seed)
+    data, validation = map(samples, datasets.split(learn, config.validation, seed))
     held_out = samples(test)
     measured: dict[str, Any] = {}
     for name in KINDS:
@@ -129,13 +125,6 @@ def one_seed(config: Config, run: Run, learn: Images, test: Images, seed: int) -
             stages = initial(config, seed, name), fit.model
             measured["presented"] = [presented(config, model, some) for model in stages]
     return measured
-
-
-def split(config: Config, learn: Images, seed: int) -> tuple[Samples, Samples]:
-    """Images to train on, and for validation."""
-    order = generator(seed, "validation images").permutation(len(learn.labels))
-    data, validation = order[config.validation :], order[: config.validation]
-    return samples(learn.take(data)), samples(learn.take(validation))
 
 
 def samples(images: Images) -> Samples:

@@ -19,11 +19,11 @@ from experiments.runner import (
     ExperimentError,
     Run,
     at_least,
-    generator,
     interval,
     key,
     plus_minus,
     positive,
+    seeds_of,
     spread,
 )
 
@@ -87,10 +87,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
     rules = config.rules or recipe.rules
     learn, test = datasets.DATA[recipe.data]()
     run.expect(config.seeds * len(rules) * (config.epochs or recipe.epochs))
-    results = [
-        run.stage(f"seed-{seed}", partial(one_seed, config, recipe, rules, run, learn, test, seed))
-        for seed in range(config.seed, config.seed + config.seeds)
-    ]
+    results = run.each_seed(config, partial(one_seed, config, recipe, rules, run, learn, test))
     summary = summarise(rules, results)
     figures.draw_all(config, run, rules, results)
     tabulate(config, run, rules, summary)
@@ -125,14 +122,14 @@ def one_seed(
 
 def split(config: Config, learn: Images, seed: int) -> tuple[Images, Images]:
     """Images to learn from and those of validation, by seed."""
-    order = generator(seed, "split").permutation(len(learn.labels))
-    held = config.validation or len(order) // 10
-    train = len(order) - held if config.train is None else config.train
-    if not 0 < held < len(order) or train > len(order) - held:
+    held = config.validation or len(learn.labels) // 10
+    train = len(learn.labels) - held if config.train is None else config.train
+    if not 0 < held < len(learn.labels) or train > len(learn.labels) - held:
         raise ExperimentError(
-            f"--train {train} and --validation {held} are more than the {len(order)} images"
+            f"--train {train} and --validation {held} are more than the {len(learn.labels)} images"
         )
-    return learn.take(order[held : held + train]), learn.take(order[:held])
+    learn, held_out = datasets.split(learn, held, seed)
+    return learn.take(slice(train)), held_out
 
 
 def as_input(recipe: Recipe, images: Images) -> Images:
@@ -289,7 +286,7 @@ def tabulate(config: Config, run: Run, rules: tuple[str, ...], summary: dict[str
     rows = []
     for rule in rules:
         found = summary[rule]
-        seeds = range(config.seed, config.seed + config.seeds)
+        seeds = seeds_of(config)
         epoch = spread([np.median(run.seconds(f"seed-{seed}/{rule}")) for seed in seeds])
         rows.append(
             [

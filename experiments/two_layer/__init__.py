@@ -26,6 +26,7 @@ from experiments.runner import (
     key,
     plus_minus,
     positive,
+    seeds_of,
     spread,
 )
 from experiments.two_layer.cells import BACKGROUND, TREES, Shape, pyramidal_cell, shape_of
@@ -89,8 +90,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
         cell = pyramidal_cell(shape, name == "active", config.batch)
         curves[name] = branches_alone(config, run, name, shape, cell)
         results[name] = [
-            one_seed(config, run, name, shape, cell, seed)
-            for seed in range(config.seed, config.seed + config.seeds)
+            one_seed(config, run, name, shape, cell, seed) for seed in seeds_of(config)
         ]
     summary = {name: summarise(each) for name, each in results.items()}
     run.figure("two_layer", figures.draw(results, curves))

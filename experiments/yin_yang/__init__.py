@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from experiments.runner import Run, at_least, generator, key, plus_minus, positive, spread
+from experiments.runner import Run, at_least, generator, key, plus_minus, positive, seeds_of, spread
 from experiments.yin_yang.points import CLASSES, INPUTS, Points, points, spikes_of
 
 if TYPE_CHECKING:
@@ -90,10 +90,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
 
     run.expect(config.seeds * len(VARIANTS) * config.epochs)
     data = {part: points(getattr(config, part), part) for part in ("train", "validation", "test")}
-    results = [
-        run.stage(f"seed-{seed}", partial(one_seed, config, run, data, seed))
-        for seed in range(config.seed, config.seed + config.seeds)
-    ]
+    results = run.each_seed(config, partial(one_seed, config, run, data))
     summary = summarise(results)
     figures.draw_all(config, run, data["test"], results)
     tabulate(config, run, summary)
@@ -301,5 +298,5 @@ def tabulate(config: Config, run: Run, summary: dict[str, Any]) -> None:
 
 def epoch_time(config: Config, run: Run) -> str:
     """Of the first variant, over seeds: the median epoch, which leaves compiling out."""
-    fits = [f"seed-{seed}/cured" for seed in range(config.seed, config.seed + config.seeds)]
+    fits = [f"seed-{seed}/cured" for seed in seeds_of(config)]
     return plus_minus(spread([1000 * np.median(run.seconds(fit)) for fit in fits]), digits=0)

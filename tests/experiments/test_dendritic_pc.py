@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.datasets import digits
-from experiments.dendritic_pc import VARIANTS, Config, samples, split
+from experiments.datasets import digits, split
+from experiments.dendritic_pc import VARIANTS, samples
 from experiments.runner.command import find, main
 
 SMALL = ["dendritic-pc", "--seeds", "2", "--width", "24", "--epochs", "12"]
@@ -56,8 +56,15 @@ def test_samples_are_pixels_a_constant_and_taught_potentials():
     assert some.rates.shape == (5, 65) and np.all(some.rates[:, -1] == 1)
     np.testing.assert_array_equal(some.targets.argmax(axis=1), learn.labels[:5])
     assert np.all(some.targets.sum(axis=1) == 1 - 9)
-    parts = split(Config(), learn, seed=3)
-    assert [len(part.rates) for part in parts] == [1047, 250]
+
+
+def test_each_seed_holds_out_other_images():
+    learn, _ = digits()
+    (train, held_out), (_, other) = (split(learn, 250, seed) for seed in (3, 4))
+    both = np.concatenate([train.flat().pixels, held_out.flat().pixels])
+    assert len(train.labels) == 1047 and len(held_out.labels) == 250
+    np.testing.assert_array_equal(np.unique(both, axis=0), np.unique(learn.flat().pixels, axis=0))
+    assert not np.array_equal(held_out.labels, other.labels)
 
 
 def test_it_is_listed_and_bad_options_are_named(capsys: pytest.CaptureFixture, tmp_path: Path):
