@@ -35,17 +35,18 @@ def draw_accuracies(
 ) -> None:
     """Validation accuracy after each epoch, and the last one's on the images measured."""
     figure, (curves, bars) = figures.panels(2, caption(config), width=5.0)
-    lowest = 100.0
+    measured = []
     for place, rule in enumerate(rules):
         runs = 100 * np.array([result[rule]["curve"] for result in results])
         epochs = np.arange(1, runs.shape[1] + 1)
         figures.band(curves, epochs, runs, COLORS[rule], RULES[rule])
         values = [100 * result[rule]["accuracy"] for result in results]
         figures.bar(bars, place, values, COLORS[rule], None, width=0.7)
-        lowest = min(lowest, *values)
+        measured += values
     curves.set(xlabel="epoch", ylabel="validation accuracy (%)")
-    curves.legend(frameon=False, fontsize=8)
-    bars.set(ylabel=f"{config.on} accuracy (%)", ylim=(lowest - (100 - lowest) / 2, None))
+    low, high = min(measured), max(measured)
+    margin = high - low + 0.1
+    bars.set(ylabel=f"{config.on} accuracy (%)", ylim=(max(0, low - margin), high + margin / 2))
     bars.set_xticks(range(len(rules)), [RULES[rule] for rule in rules], rotation=30, ha="right")
     run.figure("accuracy", figure)
 
@@ -66,13 +67,13 @@ def draw_settling(
         energy = np.array([each["energy"][-1] for each in found])
         figures.band(energies, np.arange(energy.shape[1]), energy, COLORS[rule], RULES[rule])
     relaxed.set(xlabel="epoch", ylabel="relaxation in training (%)")
-    relaxed.legend(frameon=False, fontsize=8)
     first = results[0][rules[0]]
     _name(cosines, first["edges"])
     cosines.set(ylabel="cosine to backprop's update", ylim=(None, 1.02))
     _name(energies, first["names"])
     energies.set(ylabel="settled energy of an image (nats)", yscale="log")
-    energies.legend(frameon=False, fontsize=8)
+    lines = energies.get_lines()
+    figure.legend(handles=lines, loc="outside right upper", frameon=False, fontsize=8)
     run.figure("settling", figure)
 
 
