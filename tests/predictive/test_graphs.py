@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from flax import nnx
 
 from neurojax.predictive import (
     Dense,
@@ -19,6 +20,7 @@ from neurojax.predictive import (
     infer,
     predict,
     residual_mlp,
+    weight_gradient,
 )
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -192,6 +194,18 @@ def test_modules_of_images_sets_and_several_sources():
     one = infer(hierarchy, alone, steps=20, step_size=0.01)
     for name, z in one.activities.items():
         np.testing.assert_allclose(z[0], settled.activities[name][1], atol=1e-10)
+
+
+def test_flax_modules_are_edges_too():
+    linear = nnx.Linear(3, 2, rngs=nnx.Rngs(0), param_dtype=jnp.float64)
+    flax = Hierarchy([Node("input", 3), Node("output", 2)], [Edge("input", "output", linear)])
+    dense = Dense(linear.kernel[...].T, linear.bias[...])
+    ours = eqx.tree_at(lambda h: h.edges[0].module, flax, dense)
+    clamps = {"input": jr.normal(jr.key(0), (4, 3)), "output": jr.normal(jr.key(1), (4, 2))}
+    np.testing.assert_allclose(predict(flax, clamps["input"]), predict(ours, clamps["input"]))
+    slopes = [weight_gradient(model, {}, clamps)[1].edges[0].module for model in (flax, ours)]
+    np.testing.assert_allclose(slopes[0].kernel[...].T, slopes[1].weight)
+    np.testing.assert_allclose(slopes[0].bias[...], slopes[1].bias)
 
 
 class Tokens(eqx.Module):
