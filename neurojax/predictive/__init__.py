@@ -40,6 +40,11 @@ from ._event_driven import (
 )
 from ._finetune import accuracy as accuracy, finetune as finetune, weights_of as weights_of
 from ._from_backprop import from_backprop as from_backprop, to_backprop as to_backprop
+from ._generalised import (
+    GeneralisedFilter as GeneralisedFilter,
+    TaylorEmbedding as TaylorEmbedding,
+    temporal_precision as temporal_precision,
+)
 from ._hierarchy import Hierarchy as Hierarchy, predict as predict
 from ._hopfield import ModernHopfield as ModernHopfield
 from ._inference import Settled as Settled, infer as infer
