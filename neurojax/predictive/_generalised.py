@@ -36,10 +36,9 @@ class GeneralisedFilter(System):
 
     The state is [*batch, orders, states], zero at the start; give a `state` for a batch. The drive
     is ỹ, what is observed and its derivatives, [*batch, orders, outputs]: of samples,
-    `TaylorEmbedding`. The output is the estimate, [*batch, states]. With several orders the flow is
-    stiff, and the default solver is implicit; by events too, name one (`diffrax.Kvaerno5()`).
+    `TaylorEmbedding`. The output is the estimate, [*batch, states]. With one order it is gradient
+    descent, as of a hierarchy; with many it is stiff, and on a clock solved implicitly.
 
-    With one order it is the gradient descent of a static hierarchy.
     Raises `ValueError` for orders or states below one, shapes that do not fit, and precisions,
     smoothnesses and rates that are not positive.
     Source: Friston 2008, Hierarchical models in the brain, PLoS Comput. Biol. 4(11); Friston et al.
@@ -60,12 +59,8 @@ class GeneralisedFilter(System):
     def __check_init__(self) -> None:
         name = "GeneralisedFilter"
         _at_least_one(name, states=self.states, orders=self.orders)
-        positive(
-            name,
-            motion_smoothness=self.motion_smoothness,
-            observation_smoothness=self.observation_smoothness,
-            learning_rate=self.learning_rate,
-        )
+        for rate in ("motion_smoothness", "observation_smoothness", "learning_rate"):
+            _positive_scalar(name, rate, getattr(self, rate))
         moved = self._shape_of("motion")
         if moved != (self.states,):
             raise ValueError(f"{name}: motion must give shape {(self.states,)}, gives {moved}.")
@@ -138,7 +133,7 @@ def temporal_precision(
     roughness γ = 2/σ².
     """
     sigma = as_parameter(smoothness)
-    positive("temporal_precision", smoothness=sigma)
+    _positive_scalar("temporal_precision", "smoothness", sigma)
     _at_least_one("temporal_precision", orders=orders)
     covariance = np.zeros((orders, orders))
     for i in range(orders):
@@ -209,9 +204,12 @@ def _generalised(h: Map, x: Float[Array, "orders states"]) -> Float[Array, "orde
 
 def _cost(error: Float[Array, "orders units"], precision: Array, smoothness: Array) -> Array:
     orders, units = error.shape
-    if precision.ndim < 2:
-        precision = jnp.diag(jnp.broadcast_to(precision, units))
-    return 0.5 * jnp.sum(error * (temporal_precision(smoothness, orders) @ error @ precision))
+    among_units = _as_matrix(precision, units)
+    return 0.5 * jnp.sum(error * (temporal_precision(smoothness, orders) @ error @ among_units))
+
+
+def _as_matrix(precision: Array, units: int) -> Float[Array, "units units"]:
+    return precision if precision.ndim == 2 else jnp.diag(jnp.broadcast_to(precision, units))
 
 
 def _at_least_one(owner: str, **counts: int) -> None:
@@ -220,17 +218,23 @@ def _at_least_one(owner: str, **counts: int) -> None:
             raise ValueError(f"{owner}: {name} must be at least 1, got {count}.")
 
 
+def _positive_scalar(owner: str, name: str, value: Array) -> None:
+    if value.shape:
+        raise ValueError(f"{owner}: {name} must be a scalar, has shape {value.shape}.")
+    positive(owner, **{name: value})
+
+
 def _check_precision(name: str, precision: Array, units: int) -> None:
     if precision.shape not in ((), (units,), (units, units)):
         raise ValueError(
             f"GeneralisedFilter: {name} must be a scalar, {(units,)} or {(units, units)}, has "
             f"shape {precision.shape}."
         )
-    if precision.ndim < 2:
-        positive("GeneralisedFilter", **{name: precision})
-    elif is_known(precision) and (
-        not np.allclose(precision, precision.T) or np.linalg.eigvalsh(precision)[0] <= 0
-    ):
+    if not is_known(precision):
+        return
+    matrix = np.asarray(_as_matrix(precision, units))
+    if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0:
         raise ValueError(
-            f"GeneralisedFilter: {name} must be symmetric positive definite, got {precision}."
+            f"GeneralisedFilter: {name} must be positive, a matrix symmetric positive definite, "
+            f"got {precision}."
         )
