@@ -196,6 +196,7 @@ def test_a_batch_is_so_many_alone():
 def test_gradients_by_finite_differences():
     drive = TaylorEmbedding(np.random.default_rng(0).normal(size=(20, 3)), 0.2, 3)
 
+    @jax.jit
     def final(weight):
         model = eqx.tree_at(lambda m: m.motion.weight, linear(), weight)
         return simulate(model, drive, t1=3.0, dt=0.1).final.state[0] @ jnp.array([1.0, -2.0])
