@@ -210,7 +210,7 @@ def _misfit(system: System, state: PyTree, value: Any) -> str:
 def usable(solver: Any, system: System, stochastic: bool) -> diffrax.AbstractSolver:
     """A solver that can do it, or an error that names it."""
     if solver is None:
-        return system.default_solver
+        return _with_root_finder(system.default_solver)
     if not isinstance(solver, diffrax.AbstractSolver):
         raise TypeError(f"solver must be a diffrax solver, got {solver!r}.")
     name = type(solver).__name__

@@ -26,6 +26,11 @@ from ._energies import (
     Weighted as Weighted,
 )
 from ._finetune import accuracy as accuracy, finetune as finetune, weights_of as weights_of
+from ._generalised import (
+    GeneralisedFilter as GeneralisedFilter,
+    TaylorEmbedding as TaylorEmbedding,
+    temporal_precision as temporal_precision,
+)
 from ._hierarchy import Hierarchy as Hierarchy, predict as predict
 from ._hopfield import ModernHopfield as ModernHopfield
 from ._inference import Settled as Settled, infer as infer
