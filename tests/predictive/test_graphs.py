@@ -199,6 +199,7 @@ def test_modules_of_images_sets_and_several_sources():
 def test_flax_modules_are_edges_too():
     linear = nnx.Linear(3, 2, rngs=nnx.Rngs(0), param_dtype=jnp.float64)
     flax = Hierarchy([Node("input", 3), Node("output", 2)], [Edge("input", "output", linear)])
+    assert linear.bias is not None
     dense = Dense(linear.kernel[...].T, linear.bias[...])
     ours = eqx.tree_at(lambda h: h.edges[0].module, flax, dense)
     clamps = {"input": jr.normal(jr.key(0), (4, 3)), "output": jr.normal(jr.key(1), (4, 2))}
