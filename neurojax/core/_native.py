@@ -29,6 +29,10 @@ select_n shift_left shift_right_arithmetic shift_right_logical sign sin slice sp
 square squeeze stack stop_gradient sub take_rows tan tanh threefry2x32 transpose unstack while xor
 """
 
+# What is within such a call is marked otherwise: mapped or differentiated, it is traced once more
+# under the mark of the call, and without one of its own would take that.
+PLAIN = {"xla_cpu_small_call": "false", "inlineable": "true"}
+
 # In reverse, of large arrays, that is not so: a call within may be divided among threads, which is
 # no native code, and what all elements of an array share is summed over them.
 NESTED_REVERSE_LIMIT = 2**17
@@ -48,7 +52,7 @@ def native(function: Callable[..., PyTree]) -> Callable[..., PyTree]:
     """
 
     def within(*arguments: PyTree) -> PyTree:
-        with set_xla_metadata(xla_cpu_small_call=None, inlineable=None):
+        with set_xla_metadata(**PLAIN):
             return function(*arguments)
 
     @jax.jit
@@ -115,12 +119,14 @@ def decided(predicate: Callable[[PyTree], Array], state: PyTree) -> Array:
         return predicate(state)
 
     def unit(state: PyTree) -> tuple[Array, Array]:
-        with set_xla_metadata(inlineable=None, xla_cpu_small_call=None):
-            # A unit of one result could be taken for a loop that is divided among threads.
-            return predicate(state), jnp.array(True)
+        with set_xla_metadata(**PLAIN):
+            # A unit of one result could be taken for a loop that is divided among threads; a second
+            # one that does not depend on the state would not be one of the unit's in reverse.
+            known = predicate(state)
+            return known, jnp.any(known.ravel()[:1]) | True
 
-    with set_xla_metadata(inlineable="false", xla_cpu_small_call=None):
-        held, true = jax.jit(unit)(state)
+    with set_xla_metadata(**PLAIN | {"inlineable": "false"}):
+        held, true = jax.jit(unit)(jax.lax.stop_gradient(state))
     return held & true
 
 

@@ -182,3 +182,28 @@ def test_gradients_of_what_a_large_array_shares(x64):
     slope = -0.3 * (1 - 0.1 * 2.0) ** 2 * y.sum()
     for derivative in (jax.grad, jax.jacfwd):
         np.testing.assert_allclose(jax.jit(derivative(total))(jnp.array(2.0)), slope, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("batch", "neurons"), [(128, 512), (512, 512), (None, 2**18)])
+def test_spikes_of_many_neurons_and_their_gradient(batch, neurons):
+    """Mapped over samples or not: a sample of them is as it is alone."""
+    drive = 1.5 + jnp.outer(jnp.linspace(0.0, 1.0, 20), jnp.linspace(-1.0, 1.0, neurons))
+
+    def spikes(neuron, drive):
+        record = {"spikes": "raster"}
+        return nj.simulate(neuron, drive, t1=20.0, dt=1.0, record=record)["spikes"]
+
+    def loss(neuron, drive):
+        return jnp.sum(spikes(neuron, drive) * jnp.arange(20.0)[:, None])
+
+    few = slice(None, None, neurons // 8)
+    few_neurons, many_neurons = (nj.LIF((n,), tau_m=5.0) for n in (8, neurons))
+    due = jax.jit(jax.value_and_grad(loss, argnums=1))(few_neurons, drive[:, few])
+    gradient = jax.value_and_grad(loss, argnums=1)
+    if batch is None:
+        slope = jax.jit(gradient)(many_neurons, drive)[1]
+    else:
+        several = jnp.linspace(0.5, 1.0, batch)[:, None, None] * drive[None]
+        slope = jax.jit(jax.vmap(gradient, (None, 0)))(many_neurons, several)[1][-1]
+    assert float(due[0]) > 100
+    np.testing.assert_allclose(slope[:, few], due[1], rtol=1e-5, atol=1e-6)
