@@ -54,7 +54,6 @@ from ._spike import (
     Surrogate as Surrogate,
     spike as spike,
     superspike as superspike,
-    unless_frozen as unless_frozen,
     where_spiked as where_spiked,
 )
 from ._step_solver import StepSolver as StepSolver

@@ -65,7 +65,8 @@ def _evaluated(program: ClosedJaxpr, arguments: list[Any]) -> list[Any]:
 def _rewritten(param: Any) -> Any:
     """A parameter of an equation; a program within it with its convolutions made fast."""
     if isinstance(param, tuple) and any(isinstance(each, ClosedJaxpr) for each in param):
-        return tuple(map(_rewritten, param))
+        parts = map(_rewritten, param)
+        return type(param)(*parts) if hasattr(param, "_fields") else tuple(parts)
     if not isinstance(param, ClosedJaxpr | Jaxpr) or not _has_convolution(param):
         return param
     closed = param if isinstance(param, ClosedJaxpr) else ClosedJaxpr(param, ())

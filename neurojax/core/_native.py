@@ -29,13 +29,11 @@ select_n shift_left shift_right_arithmetic shift_right_logical sign sin slice sp
 square squeeze stack stop_gradient sub take_rows tan tanh threefry2x32 transpose unstack while xor
 """
 
-# What is within such a call is marked otherwise: mapped or differentiated, it is traced once more
-# under the mark of the call, and without one of its own would take that.
-PLAIN = {"xla_cpu_small_call": "false", "inlineable": "true"}
-
 # In reverse, of large arrays, that is not so: a call within may be divided among threads, which is
 # no native code, and what all elements of an array share is summed over them.
 NESTED_REVERSE_LIMIT = 2**17
+# So it is, before 0.11, with what is `decided` in a step.
+DECIDED_REVERSE_LIMIT = 2**18
 # From 0.11 on, sums over as many elements are YNNPACK's.
 LIBRARY_SUMS = jaxlib.version.__version_info__ >= (0, 11)
 LIBRARY_SUM_SIZE = 4096
@@ -52,7 +50,7 @@ def native(function: Callable[..., PyTree]) -> Callable[..., PyTree]:
     """
 
     def within(*arguments: PyTree) -> PyTree:
-        with set_xla_metadata(**PLAIN):
+        with set_xla_metadata(xla_cpu_small_call=None, inlineable=None):
             return function(*arguments)
 
     @jax.jit
@@ -119,14 +117,12 @@ def decided(predicate: Callable[[PyTree], Array], state: PyTree) -> Array:
         return predicate(state)
 
     def unit(state: PyTree) -> tuple[Array, Array]:
-        with set_xla_metadata(**PLAIN):
-            # A unit of one result could be taken for a loop that is divided among threads; a second
-            # one that does not depend on the state would not be one of the unit's in reverse.
-            known = predicate(state)
-            return known, jnp.any(known.ravel()[:1]) | True
+        with set_xla_metadata(inlineable=None, xla_cpu_small_call=None):
+            # A unit of one result could be taken for a loop that is divided among threads.
+            return predicate(state), jnp.array(True)
 
-    with set_xla_metadata(**PLAIN | {"inlineable": "false"}):
-        held, true = jax.jit(unit)(jax.lax.stop_gradient(state))
+    with set_xla_metadata(inlineable="false", xla_cpu_small_call=None):
+        held, true = jax.jit(unit)(state)
     return held & true
 
 
@@ -149,6 +145,23 @@ def has_loop(jaxpr: Any) -> bool:
     return any(
         equation.primitive.name in ("scan", "while", "take_rows", "spread_rows")
         or any(map(has_loop, jaxprs_in_params(equation.params)))
+        for equation in jaxpr.eqns
+    )
+
+
+def reverse_limit(jaxpr: Any) -> int:
+    """Up to how many bytes of state the loop of a program is native code in reverse too."""
+    if has_loop(jaxpr):
+        return NESTED_REVERSE_LIMIT
+    old = jaxlib.version.__version_info__ < (0, 11)
+    return DECIDED_REVERSE_LIMIT if old and _decides(jaxpr) else NATIVE_STATE_LIMIT
+
+
+def _decides(jaxpr: Any) -> bool:
+    """Whether something is `decided` in a program."""
+    return any(
+        "inlineable" in (equation.ctx.xla_metadata or {})
+        or any(map(_decides, jaxprs_in_params(equation.params)))
         for equation in jaxpr.eqns
     )
 

@@ -10,12 +10,11 @@ from jaxtyping import Array, PyTree
 from ._convolutions import with_fast_convolutions
 from ._native import (
     NATIVE_STATE_LIMIT,
-    NESTED_REVERSE_LIMIT,
     bytes_of,
-    has_loop,
     is_large,
     is_native,
     native,
+    reverse_limit,
     unless_differentiated,
 )
 
@@ -69,8 +68,7 @@ def _loop(body: Body, carry: PyTree, blocks: int, block: int) -> tuple[PyTree, P
     closed_over = [jnp.asarray(x) for x in program.consts]
     run = native(loop)
     arrays = [*jax.tree.leaves(carry), *closed_over]
-    limit = NESTED_REVERSE_LIMIT if has_loop(program.jaxpr) else NATIVE_STATE_LIMIT
-    if any(is_large(x) for x in arrays) or bytes_of(carry) > limit:
+    if any(is_large(x) for x in arrays) or bytes_of(carry) > reverse_limit(program.jaxpr):
         run = unless_differentiated(run, loop)
     return run(carry, closed_over)
 

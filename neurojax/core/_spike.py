@@ -39,17 +39,6 @@ def _spike_jvp(surrogate: Surrogate, primals: tuple, tangents: tuple) -> tuple[A
     return spiked(condition, fired, surrogate), surrogate(condition) * tangent
 
 
-def unless_frozen(
-    frozen: Bool[Array, "*shape"], condition: Float[Array, "*shape"]
-) -> Float[Array, "*shape"]:
-    """The condition; where frozen below zero, and no function of the state.
-
-    Made of the condition there, not a constant: jax would take that out of the decision who spikes
-    in a gradient, and what makes a large constant is no native code.
-    """
-    return jnp.where(frozen, jax.lax.stop_gradient(-1 - jnp.abs(condition)), condition)
-
-
 @jax.custom_jvp
 def where_spiked(
     spikes: Float[Array, "*shape"], after: Array, before: Float[Array, "*shape"]

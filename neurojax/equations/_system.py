@@ -17,7 +17,6 @@ from ..core import (
     Surrogate,
     System,
     superspike,
-    unless_frozen,
     where_spiked,
 )
 from ._expression import Expression, evaluate, names_in
@@ -205,7 +204,7 @@ class EquationNeuron(EquationSystem, SpikingSystem):
         values = self._coherent(self._held(state))
         sign = jnp.asarray(evaluate(self.model.threshold, values))  # pyright: ignore[reportArgumentType]
         sign = jnp.broadcast_to(sign, jnp.broadcast_shapes(sign.shape, self.shape))
-        return unless_frozen(state[FROZEN] > 0, sign) if self.model.can_freeze else sign
+        return jnp.where(state[FROZEN] > 0, -1.0, sign) if self.model.can_freeze else sign
 
     def reset(self, state: dict[str, Array], spikes: Float[Array, "*shape"]) -> dict[str, Array]:
         values = self._coherent(self._held(state))

@@ -14,7 +14,6 @@ from ..core import (
     as_parameter,
     non_negative,
     superspike,
-    unless_frozen,
 )
 from ._escape_noise import EscapeNoise, drawn
 from ._shape import common_shape
@@ -86,7 +85,7 @@ class IntegrateAndFire(SpikingSystem):
         distance = self.distance(state)
         if self.convention == "nest":
             distance = jnp.where(distance == 0, jnp.finfo(distance.dtype).tiny, distance)
-        return unless_frozen(state.frozen > 0, distance)
+        return jnp.where(state.frozen > 0, -1.0, distance)
 
     def freeze(self, state: Any, frozen: Bool[Array, "*shape"]) -> Any:
         return state._replace(frozen=frozen.astype(jnp.int32))
