@@ -73,7 +73,7 @@ RECIPES = {
         image=MNIST,
         flat=True,
         shift=1,
-        fields={"pc": {"steps": 20, "step_size": 0.03}, "epc": {"steps": 5, "step_size": 0.02}},
+        fields={"pc": {"steps": 20, "step_size": 0.01}, "epc": {"steps": 5, "step_size": 0.02}},
     ),
     "mnist-conv": Recipe(
         data="mnist",
