@@ -157,13 +157,13 @@ def train(
     updates = epochs * (len(learn.labels) // recipe.batch_size)
     gradient = rule_of(config.task, rule, config.steps, config.step_size)
     per_batch = getattr(gradient, "updates", 1)
-    rate = config.learning_rate or recipe.fields.get(rule, {}).get("learning_rate")
+    rate = config.learning_rate or recipe.learning_rate
     trainer = partial(
         predictive.finetune,
         model,
         (learn.pixels, jax.nn.one_hot(learn.labels, datasets.CLASSES)),
         rule=gradient,
-        optimizer=adam(rate or recipe.learning_rate, recipe.weight_decay, updates * per_batch),
+        optimizer=adam(rate, recipe.weight_decay, updates * per_batch),
         epochs=epochs,
         batch_size=recipe.batch_size,
         key=key(seed, "batches"),
@@ -196,7 +196,7 @@ def rule_of(task: str, name: str, steps: int | None, step_size: float | None) ->
     from experiments.train_pc.recipes import RECIPES
     from neurojax.predictive import rule_named
 
-    how = {k: v for k, v in RECIPES[task].fields.get(name, {}).items() if k != "learning_rate"}
+    how = dict(RECIPES[task].fields.get(name, {}))
     given = {"steps": steps, "step_size": step_size}
     how |= {k: v for k, v in given.items() if v is not None and name != "bp"}
     return rule_named(name, **how)

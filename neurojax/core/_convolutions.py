@@ -69,6 +69,7 @@ def _rewritten(param: Any) -> Any:
         return type(param)(*parts) if hasattr(param, "_fields") else tuple(parts)
     if not isinstance(param, ClosedJaxpr | Jaxpr) or not _has_convolution(param):
         return param
+    # Those of `jax.checkpoint` are open, with nothing to close over.
     closed = param if isinstance(param, ClosedJaxpr) else ClosedJaxpr(param, ())
     program = jax.make_jaxpr(lambda *inputs: _evaluated(closed, list(inputs)))(*closed.in_avals)
     return program if isinstance(param, ClosedJaxpr) else program.jaxpr
