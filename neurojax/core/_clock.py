@@ -8,10 +8,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
+from ._checks import is_known
 from ._convolutions import with_fast_convolutions
-from ._drives import held as held_drive, is_held, value_at
+from ._drives import Series, held as held_drive, is_held, is_timed, value_at
 from ._exact_linear import ExactLinear
 from ._flow import Flow, terms_of
 from ._recording import RASTER, SPIKES, Record, Reduction, emits, observe, packed
@@ -19,6 +21,7 @@ from ._scan import scan
 from ._solution import ClockSpikes, RunState, Solution, all_finite
 from ._system import Clock, SpikingSystem, System
 
+NOTHING = (None, None)
 Until = Callable[[Any, PyTree, PyTree], Bool[Array, ""]]
 
 
@@ -53,10 +56,16 @@ class ClockRun(eqx.Module):
         """All steps, recorded."""
         carry = self._start(start)
         blocks, rest = divmod(self.steps, self.every)
-        carry, (samples, bits) = scan(lambda c: self._block(c, self.every), carry, blocks)
+        whole = blocks * self.every
+        rows = self._rows(start)
+        in_blocks = jax.tree.map(
+            lambda x: x[:whole].reshape(blocks, self.every, *x.shape[1:]), rows
+        )
+        carry, (samples, bits) = scan(self._block, carry, in_blocks, blocks)
         bits = jax.tree.map(lambda x: x.reshape(-1, x.shape[-1]), bits)
         if rest:
-            carry, (last, last_bits) = self._block(carry, rest)
+            last_rows = jax.tree.map(lambda x: x[whole:], rows)
+            carry, (last, last_bits) = self._block(carry, last_rows, rest)
             samples = jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), samples, last)
             bits = jax.tree.map(
                 lambda a, b: jnp.concatenate([a, b.reshape(-1, b.shape[-1])]), bits, last_bits
@@ -78,7 +87,7 @@ class ClockRun(eqx.Module):
 
         def one(carry: tuple[_Carry, Array]) -> tuple[_Carry, Array]:
             before, _ = carry
-            after, _ = with_fast_convolutions(self._step)(before)
+            after, _ = with_fast_convolutions(self._step)(before, NOTHING)
             change = jax.tree.map(
                 lambda flows, a, b: (a - b) / self.dt if flows else None,
                 self.flows,
@@ -102,27 +111,44 @@ class ClockRun(eqx.Module):
         first = jnp.asarray(start.step)
         return _Carry(first, first, start.state, solver_state, jnp.array(True), reduced, meter)
 
-    def _block(self, carry: _Carry, steps: int) -> tuple[_Carry, tuple[dict, Array | None]]:
+    def _rows(self, start: RunState) -> tuple[PyTree, PyTree]:
+        """Of drive and incoming, what is a Series on this grid: a row for each step, None for the
+        rest. A loop has no better way to take them, nor to give their gradient."""
+        at = start.step + np.arange(self.steps, dtype=np.int32)
+
+        def rows(x: Any) -> Array | None:
+            if not isinstance(x, Series) or x.dt is not None:
+                return None
+            if is_known(start.step) and int(start.step) + self.steps <= len(x.values):
+                return x.values[int(start.step) :][: self.steps]
+            return x.values[jnp.clip(at, 0, len(x.values) - 1)]
+
+        return jax.tree.map(rows, (self.drive, self.incoming), is_leaf=is_timed)
+
+    def _block(
+        self, carry: _Carry, rows: PyTree, steps: int | None = None
+    ) -> tuple[_Carry, tuple[dict, Array | None]]:
         """A sample at the start, then `steps` steps; spikes of each of them."""
+        steps = self.every if steps is None else steps
         t = Clock(carry.step, self.dt).t
         samples = observe(self.record, self.system, t, carry.state)
         if steps == 1:
-            carry, out = self._step(carry)
+            carry, out = self._step(carry, jax.tree.map(lambda x: x[0], rows))
         else:
-            carry, out = scan(self._step, carry, steps)
+            carry, out = scan(self._step, carry, rows, steps)
             out[RASTER] = jax.tree.map(lambda x: x.sum(0), out[RASTER])
         raster = {n: out[RASTER] for n, what in self.record.items() if what == RASTER}
         return carry, (samples | raster, out[SPIKES])
 
-    def _step(self, carry: _Carry) -> tuple[_Carry, dict]:
-        """One solver step and the jump at its end."""
-        y, held, terms, drive, span = self._flow(carry.step, carry.state)
+    def _step(self, carry: _Carry, row: tuple[PyTree, PyTree]) -> tuple[_Carry, dict]:
+        """One solver step and the jump at its end; `row` has this step's values of Series."""
+        y, held, terms, drive, span = self._flow(carry.step, carry.state, row[0])
         # A slope kept from the last step holds neither after a reset nor under a new drive.
         jumped = emits(self.system) or is_held(self.drive)
         y, _, _, solver_state, result = self.solver.step(
             terms, *span, y, drive, carry.solver_state, made_jump=jumped
         )
-        state, emitted = self._jump(carry.step, eqx.combine(y, held))
+        state, emitted = self._jump(carry.step, eqx.combine(y, held), row[1])
         t = Clock(carry.step, self.dt).t
         reduced = {
             name: reduction.update(carry.reduced[name], t, self.dt, state, emitted)
@@ -139,7 +165,7 @@ class ClockRun(eqx.Module):
         return moved, kept
 
     def _flow(
-        self, step: Array, state: PyTree
+        self, step: Array, state: PyTree, row: PyTree = None
     ) -> tuple[PyTree, PyTree, Any, PyTree, tuple[Array, Array]]:
         """The parts of the state that flow and do not, the terms that move it in this step, the
         drive, and the step's span.
@@ -155,11 +181,11 @@ class ClockRun(eqx.Module):
         end = Clock(step + 1, self.dt).t if absolute else jnp.full_like(clock.t, self.dt)
         flow = Flow(self.system, held, clock.t - start)
         terms = terms_of(flow, y, noise, self.solver)
-        return y, held, terms, held_drive(self.drive, clock), (start, end)
+        return y, held, terms, _held(self.drive, clock, row), (start, end)
 
-    def _jump(self, step: Array, state: PyTree) -> tuple[PyTree, PyTree]:
+    def _jump(self, step: Array, state: PyTree, row: PyTree = None) -> tuple[PyTree, PyTree]:
         clock = Clock(step, self.dt)
-        incoming = value_at(held_drive(self.incoming, clock), clock.t)
+        incoming = value_at(_held(self.incoming, clock, row), clock.t)
         return self.system.jump(clock, state, incoming, self._key(step, 1))
 
     def _emitted(self, start: RunState) -> PyTree:
@@ -187,3 +213,15 @@ class ClockRun(eqx.Module):
             failure=jnp.where(all_finite(carry.state), jnp.where(carry.solved, 0, 3), 1),
             about=self.about,
         )
+
+
+def _held(drive: PyTree, clock: Clock, row: PyTree) -> PyTree:
+    """The drive during a clock step, of which `row` has what is known already."""
+    if row is None:
+        return held_drive(drive, clock)
+    return jax.tree.map(
+        lambda x, known: held_drive(x, clock) if known is None else known,
+        drive,
+        row,
+        is_leaf=lambda x: x is None or is_timed(x),
+    )

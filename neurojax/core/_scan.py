@@ -25,11 +25,12 @@ STACKED_STATES_LIMIT = 2**22
 # The name by which a solver marks what is dear to compute and cheap to keep (`checkpoint_name`).
 SOLVED = "solved"
 
-Body = Callable[[PyTree], tuple[PyTree, PyTree]]
+Body = Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]
 
 
-def scan(body: Body, carry: PyTree, length: int) -> tuple[PyTree, PyTree]:
-    """`body(carry) -> (carry, out)` repeated; outs are stacked.
+def scan(body: Body, carry: PyTree, rows: PyTree, length: int) -> tuple[PyTree, PyTree]:
+    """`body(carry, row) -> (carry, out)` for each of the `length` rows of an array; outs are
+    stacked.
 
     Each body is rematerialised in the gradient, so that only the carry is stored for each step, and
     what is marked as SOLVED; where those are many, blocks of about sqrt(length) are rematerialised
@@ -37,50 +38,60 @@ def scan(body: Body, carry: PyTree, length: int) -> tuple[PyTree, PyTree]:
     """
     body = with_fast_convolutions(body)
     if length < 4 or length * bytes_of(carry) <= STACKED_STATES_LIMIT:
-        return _loop(body, carry, length, 1)
+        return _loop(body, carry, rows, length, 1)
     block = round(length**0.5)
-    carry, out = _loop(body, carry, length // block, block)
+    whole = length - length % block
+    carry, out = _loop(body, carry, jax.tree.map(lambda x: x[:whole], rows), whole // block, block)
     out = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), out)
-    if length % block == 0:
+    if whole == length:
         return carry, out
-    carry, rest = _loop(body, carry, length % block, 1)
+    last = jax.tree.map(lambda x: x[whole:], rows)
+    carry, rest = _loop(body, carry, last, length - whole, 1)
     return carry, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), out, rest)
 
 
-def _loop(body: Body, carry: PyTree, blocks: int, block: int) -> tuple[PyTree, PyTree]:
+def _loop(
+    body: Body, carry: PyTree, rows: PyTree, blocks: int, block: int
+) -> tuple[PyTree, PyTree]:
     """`blocks` times `block` steps, natively where that can be."""
     if blocks == 0 or jax.default_backend() != "cpu" or bytes_of(carry) > NATIVE_STATE_LIMIT:
-        return _rematerialised(body, carry, blocks, block)
-    program, shape = jax.make_jaxpr(body, return_shape=True)(carry)
+        return _rematerialised(body, carry, rows, blocks, block)
+    row = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), rows)
+    program, shape = jax.make_jaxpr(body, return_shape=True)(carry, row)
     # XLA drops what is done with empty arrays, and then has no place for what it was done with.
     if not is_native(program.jaxpr) or any(x.size == 0 for x in program.consts):
-        return _rematerialised(body, carry, blocks, block)
+        return _rematerialised(body, carry, rows, blocks, block)
 
-    def loop(carry: PyTree, closed_over: list[Array]) -> tuple[PyTree, PyTree]:
+    def loop(carry: PyTree, rows: PyTree, closed_over: list[Array]) -> tuple[PyTree, PyTree]:
         """What the body closes over are arguments."""
         step = jaxpr_as_fun(ClosedJaxpr(program.jaxpr, closed_over))
 
-        def body(carry: PyTree) -> tuple[PyTree, PyTree]:
-            return jax.tree.unflatten(jax.tree.structure(shape), step(*jax.tree.leaves(carry)))
+        def body(carry: PyTree, row: PyTree) -> tuple[PyTree, PyTree]:
+            return jax.tree.unflatten(
+                jax.tree.structure(shape), step(*jax.tree.leaves((carry, row)))
+            )
 
-        return _rematerialised(body, carry, blocks, block)
+        return _rematerialised(body, carry, rows, blocks, block)
 
     closed_over = [jnp.asarray(x) for x in program.consts]
     run = native(loop)
     arrays = [*jax.tree.leaves(carry), *closed_over]
     if any(is_large(x) for x in arrays) or bytes_of(carry) > reverse_limit(program.jaxpr):
         run = unless_differentiated(run, loop)
-    return run(carry, closed_over)
+    return run(carry, rows, closed_over)
 
 
-def _rematerialised(body: Body, carry: PyTree, blocks: int, block: int) -> tuple[PyTree, PyTree]:
+def _rematerialised(
+    body: Body, carry: PyTree, rows: PyTree, blocks: int, block: int
+) -> tuple[PyTree, PyTree]:
     kept = jax.checkpoint_policies.save_only_these_names(SOLVED)
-    step = jax.checkpoint(lambda c, _: body(c), prevent_cse=False, policy=kept)
+    step = jax.checkpoint(body, prevent_cse=False, policy=kept)
     if block == 1:
-        return jax.lax.scan(step, carry, length=blocks)
+        return jax.lax.scan(step, carry, rows, length=blocks)
 
     @jax.checkpoint
-    def steps(c: PyTree, _: None) -> tuple[PyTree, PyTree]:
-        return jax.lax.scan(step, c, length=block)
+    def steps(carry: PyTree, rows: PyTree) -> tuple[PyTree, PyTree]:
+        return jax.lax.scan(step, carry, rows, length=block)
 
-    return jax.lax.scan(steps, carry, length=blocks)
+    in_blocks = jax.tree.map(lambda x: x.reshape(blocks, block, *x.shape[1:]), rows)
+    return jax.lax.scan(steps, carry, in_blocks, length=blocks)

@@ -46,7 +46,10 @@ def test_they_are_part_of_native_loops(x64):
     x = rows(5)
 
     def end(x):
-        return scan(lambda y: (0.5 * y + spread_rows(take_rows(y, INDEX), INDEX, 5), None), x, 3)[0]
+        def body(y, _):
+            return 0.5 * y + spread_rows(take_rows(y, INDEX), INDEX, 5), None
+
+        return scan(body, x, None, 3)[0]
 
     matrix = np.zeros((5, 5))
     for k in INDEX:

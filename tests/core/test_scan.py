@@ -18,7 +18,7 @@ def limit(request, monkeypatch):
     jax.clear_caches()
 
 
-def logistic(carry):
+def logistic(carry, _):
     """x → r x (1 − x): chaotic, so that any difference would show."""
     x, n = carry
     return (3.9 * x * (1 - x), n + 1), (x, n)
@@ -27,12 +27,12 @@ def logistic(carry):
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 7, 100, 101, 110, 120])
 def test_it_repeats_and_stacks(limit, length):
     start = (jnp.array([0.2, 0.7]), jnp.array(0))
-    carry, (xs, ns) = jax.jit(lambda c: _scan.scan(logistic, c, length))(start)
+    carry, (xs, ns) = jax.jit(lambda c: _scan.scan(logistic, c, None, length))(start)
 
     x, path = start[0], []
     for _ in range(length):
         path.append(x)
-        x = logistic((x, 0))[0][0]
+        x = logistic((x, 0), None)[0][0]
     np.testing.assert_allclose(carry[0], x, rtol=2e-2 if length > 50 else 1e-5)
     assert xs.shape == (length, 2) and carry[1] == length
     np.testing.assert_array_equal(ns, np.arange(length))
@@ -117,22 +117,31 @@ def test_many_samples_that_an_outer_jit_reduces():
     np.testing.assert_allclose(jax.jit(mean)(0.5), expected, rtol=1e-4)
 
 
-def body_that_decays(carry):
+def body_that_decays(carry, row):
     return carry | {"x": 0.9 * carry["x"] + jnp.arange(5.0), "n": carry["n"] + 1}, carry["x"]
 
 
-def body_that_forgets(carry):
+def body_that_forgets(carry, row):
     return carry | {"x": jnp.sin(carry["x"]), "unread": jnp.full(5, 2.0)}, carry["unread"]
 
 
-def body_that_chooses(carry):
+def body_that_chooses(carry, row):
     row = jax.lax.dynamic_index_in_dim(jnp.ones((300, 5)), carry["n"], 0, keepdims=False)
     x = jnp.where(carry["flag"], carry["x"] * row, carry["unread"])
     return carry | {"x": x, "n": carry["n"] + 1}, carry["x"] * 0
 
 
-@pytest.mark.parametrize("body", [body_that_decays, body_that_forgets, body_that_chooses])
-@pytest.mark.parametrize(("known", "length"), [("x", 1), ("x", 7), ("unread", 7)])
+def body_that_is_driven(carry, row):
+    return carry | {"x": 0.9 * carry["x"] + row**2}, jnp.sum(row)
+
+
+BODIES = [body_that_decays, body_that_forgets, body_that_chooses, body_that_is_driven]
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize(
+    ("known", "length"), [("x", 1), ("x", 7), ("unread", 7), ("rows", 1), ("rows", 7)]
+)
 def test_a_loop_with_constant_and_unread_arguments(body, known, length):
     """XLA aborts the process where a native loop has an argument without a use; here by every
     transformation, within a program and as one."""
@@ -140,14 +149,19 @@ def test_a_loop_with_constant_and_unread_arguments(body, known, length):
     def total(scan):
         def of(value):
             carry = {"x": jnp.zeros(5), "unread": jnp.zeros(5), "n": jnp.array(0)}
-            carry |= {"flag": jnp.array(True), known: value}
-            carry, out = scan(body, carry, length)
+            carry |= {"flag": jnp.array(True)}
+            rows = jnp.ones((length, 5))
+            if known == "rows":
+                rows = rows * value[None]
+            else:
+                carry[known] = value
+            carry, out = scan(body, carry, rows, length)
             return carry["x"].sum() + out.sum()
 
         return of
 
     ours = total(_scan.scan)
-    theirs = total(lambda f, carry, n: jax.lax.scan(lambda c, _: f(c), carry, length=n))
+    theirs = total(lambda f, carry, rows, n: jax.lax.scan(f, carry, rows, length=n))
     value = jnp.linspace(0.1, 1.0, 5)
     for of in (
         lambda f: f,
@@ -165,10 +179,10 @@ def test_a_loop_with_empty_arguments():
     """What is done with nothing goes, and with it the only use of `scale`."""
     nothing, scale = jnp.zeros((0, 2)), jnp.array(3.0)
 
-    def body(y):
+    def body(y, _):
         return y * 0.5 + (nothing * scale).sum(), y
 
-    end, _ = jax.jit(lambda y: _scan.scan(body, y, 4))(jnp.ones(2))
+    end, _ = jax.jit(lambda y: _scan.scan(body, y, None, 4))(jnp.ones(2))
     np.testing.assert_array_equal(end, 0.0625)
 
 
@@ -177,7 +191,7 @@ def test_gradients_of_what_a_large_array_shares(x64):
     y = jnp.linspace(0.5, 1.5, 5000)
 
     def total(rate):
-        return _scan.scan(lambda y: (y - 0.1 * rate * y, None), y, 3)[0].sum()
+        return _scan.scan(lambda y, _: (y - 0.1 * rate * y, None), y, None, 3)[0].sum()
 
     slope = -0.3 * (1 - 0.1 * 2.0) ** 2 * y.sum()
     for derivative in (jax.grad, jax.jacfwd):
