@@ -129,7 +129,7 @@ def population_code(
 
 def _spike_at(step: Array, spikes: Array, steps: int) -> Array:
     """A spike in that step, where there is one at all; a step past the last is none."""
-    index = jnp.where(spikes, jnp.minimum(step, steps), steps).astype(jnp.int32)
+    index = jnp.where(spikes, step, steps).astype(jnp.int32)
     return jax.nn.one_hot(index, steps, axis=0, dtype=step.dtype)
 
 
