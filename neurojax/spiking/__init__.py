@@ -1,6 +1,36 @@
 """Spiking layers, and their exact spikes."""
 
+from ._activity import (
+    high_activity_penalty as high_activity_penalty,
+    l1_rate_penalty as l1_rate_penalty,
+    l2_rate_penalty as l2_rate_penalty,
+    low_activity_penalty as low_activity_penalty,
+)
+from ._classification import (
+    last_membrane_cross_entropy as last_membrane_cross_entropy,
+    max_membrane_cross_entropy as max_membrane_cross_entropy,
+    mean_membrane_cross_entropy as mean_membrane_cross_entropy,
+    spike_count_cross_entropy as spike_count_cross_entropy,
+    spike_count_mse as spike_count_mse,
+)
+from ._decoders import first_spike_times as first_spike_times
+from ._encoders import (
+    delta_code as delta_code,
+    direct_code as direct_code,
+    latency_code as latency_code,
+    linear_latency_code as linear_latency_code,
+    population_code as population_code,
+    rate_code as rate_code,
+)
 from ._first_spikes import FirstSpikes as FirstSpikes, first_spikes as first_spikes
 from ._layer import Layer as Layer
 from ._losses import first_spike_cross_entropy as first_spike_cross_entropy, shortfall as shortfall
 from ._spike_times import SpikeTimes as SpikeTimes, spike_times as spike_times
+from ._surrogates import (
+    arctan as arctan,
+    fast_sigmoid as fast_sigmoid,
+    gaussian as gaussian,
+    straight_through as straight_through,
+    triangle as triangle,
+)
+from ._van_rossum import van_rossum_distance as van_rossum_distance
