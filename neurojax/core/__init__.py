@@ -25,6 +25,10 @@ from ._drives import (
 from ._exact_linear import ExactLinear as ExactLinear
 from ._exponential_euler import ExponentialEuler as ExponentialEuler, phi1 as phi1
 from ._flow import Flow as Flow, as_term as as_term
+from ._kept_positive import (
+    kept_positive as kept_positive,
+    plain as plain,
+)
 from ._native import native_if_small as native_if_small
 from ._recording import (
     Integral as Integral,
@@ -57,6 +61,7 @@ from ._spike import (
     where_spiked as where_spiked,
 )
 from ._step_solver import StepSolver as StepSolver
+from ._stepper import Stepper as Stepper
 from ._system import (
     Clock as Clock,
     EnergySystem as EnergySystem,

@@ -1,6 +1,6 @@
 """What `simulate` is given, made sure of before anything runs."""
 
-from typing import Any
+from typing import Any, cast
 
 import diffrax
 import equinox as eqx
@@ -151,7 +151,8 @@ def unclocked_incoming(system: System, state: PyTree, incoming: Any) -> Arrivals
         raise TypeError(
             f"incoming must be Arrivals(times, weights) in a run by events, got {incoming!r}."
         )
-    receives = _refuse_deaf(system)
+    _refuse_deaf(system)
+    receives = cast(SpikingSystem, system)
     try:
         after = jax.eval_shape(lambda: receives.receive(state, jnp.sum(incoming.weights, 0)))
     except (TypeError, ValueError) as error:
@@ -160,10 +161,11 @@ def unclocked_incoming(system: System, state: PyTree, incoming: Any) -> Arrivals
     return incoming.in_order()
 
 
-def _refuse_deaf(system: System) -> SpikingSystem:
-    if not isinstance(system, SpikingSystem) or type(system).receive is SpikingSystem.receive:
+def _refuse_deaf(system: System) -> None:
+    spiking = isinstance(system, SpikingSystem)
+    method, base = ("receive", SpikingSystem) if spiking else ("jump", System)
+    if getattr(type(system), method) is getattr(base, method):
         raise TypeError(f"incoming: {type(system).__name__} has no synapses for spikes to reach.")
-    return system
 
 
 def _refuse_changed(system: System, before: PyTree, after: PyTree) -> None:

@@ -14,11 +14,10 @@ from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 from ._checks import is_known
 from ._convolutions import with_fast_convolutions
 from ._drives import Series, held as held_drive, is_held, is_timed, value_at
-from ._exact_linear import ExactLinear
-from ._flow import Flow, terms_of
 from ._recording import RASTER, SPIKES, Record, Reduction, emits, observe, packed
 from ._scan import scan
 from ._solution import ClockSpikes, RunState, Solution, all_finite
+from ._stepper import Stepper
 from ._system import Clock, SpikingSystem, System
 
 NOTHING = (None, None)
@@ -38,19 +37,21 @@ class _Carry(NamedTuple):
 class ClockRun(eqx.Module):
     """One clocked run: what does not change from step to step."""
 
-    system: System
+    stepper: Stepper
     drive: PyTree
     incoming: PyTree
     record: Record
     key: PRNGKeyArray | None
-    solver: diffrax.AbstractSolver
     meter: diffrax.AbstractProgressMeter
-    flows: PyTree[bool]
     stochastic: bool
     dt: float = eqx.field(static=True)
     steps: int = eqx.field(static=True)
     every: int = eqx.field(static=True)
     about: str = eqx.field(static=True)
+
+    @property
+    def system(self) -> System:
+        return self.stepper.system
 
     def __call__(self, start: RunState) -> Solution:
         """All steps, recorded."""
@@ -90,7 +91,7 @@ class ClockRun(eqx.Module):
             after, _ = with_fast_convolutions(self._step)(before, NOTHING)
             change = jax.tree.map(
                 lambda flows, a, b: (a - b) / self.dt if flows else None,
-                self.flows,
+                self.stepper.flows,
                 after.state,
                 before.state,
             )
@@ -102,13 +103,16 @@ class ClockRun(eqx.Module):
     def _start(self, start: RunState) -> _Carry:
         emitted = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), self._emitted(start))
         reduced = {n: r.init(start.state, emitted) for n, r in self._reductions().items()}
-        solver_state = start.solver_state
-        # Propagators are made of parameters, which may have changed since.
-        if solver_state is None or isinstance(self.solver, ExactLinear):
-            y, _, terms, drive, span = self._flow(start.step, start.state)
-            solver_state = self.solver.init(terms, *span, y, drive)
+        clock = Clock(jnp.asarray(start.step), self.dt)
+        solver_state = self.stepper.renewed(
+            clock,
+            start.state,
+            held_drive(self.drive, clock),
+            self._noise(clock.step),
+            start.solver_state,
+        )
         meter = self.meter.init()
-        first = jnp.asarray(start.step)
+        first = clock.step
         return _Carry(first, first, start.state, solver_state, jnp.array(True), reduced, meter)
 
     def _rows(self, start: RunState) -> tuple[PyTree, PyTree]:
@@ -142,14 +146,15 @@ class ClockRun(eqx.Module):
 
     def _step(self, carry: _Carry, row: tuple[PyTree, PyTree]) -> tuple[_Carry, dict]:
         """One solver step and the jump at its end; `row` has this step's values of Series."""
-        y, held, terms, drive, span = self._flow(carry.step, carry.state, row[0])
+        clock = Clock(carry.step, self.dt)
         # A slope kept from the last step holds neither after a reset nor under a new drive.
         jumped = emits(self.system) or is_held(self.drive)
-        y, _, _, solver_state, result = self.solver.step(
-            terms, *span, y, drive, carry.solver_state, made_jump=jumped
+        drive, noise = _held(self.drive, clock, row[0]), self._noise(clock.step)
+        state, solver_state, solved = self.stepper(
+            clock, carry.state, drive, noise, carry.solver_state, jumped
         )
-        state, emitted = self._jump(carry.step, eqx.combine(y, held), row[1])
-        t = Clock(carry.step, self.dt).t
+        state, emitted = self._jump(carry.step, state, row[1])
+        t = clock.t
         reduced = {
             name: reduction.update(carry.reduced[name], t, self.dt, state, emitted)
             for name, reduction in self._reductions().items()
@@ -158,30 +163,11 @@ class ClockRun(eqx.Module):
             SPIKES: packed(emitted) if SPIKES in self.record.values() else None,
             RASTER: emitted if RASTER in self.record.values() else None,
         }
-        solved = carry.solved & (result == diffrax.RESULTS.successful)
+        solved = carry.solved & solved
         done = (carry.step + 1 - carry.first).astype(t.dtype) / self.steps
         meter = self.meter.step(carry.meter, done)
         moved = _Carry(carry.first, carry.step + 1, state, solver_state, solved, reduced, meter)
         return moved, kept
-
-    def _flow(
-        self, step: Array, state: PyTree, row: PyTree = None
-    ) -> tuple[PyTree, PyTree, Any, PyTree, tuple[Array, Array]]:
-        """The parts of the state that flow and do not, the terms that move it in this step, the
-        drive, and the step's span.
-
-        The span is 0 to dt in the step's own time, which rounding leaves alone; a solver that looks
-        back to an earlier step's time gets absolute times.
-        """
-        clock = Clock(step, self.dt)
-        y, held = eqx.partition(state, self.flows)
-        noise = self._key(step, 0) if self.stochastic else None
-        absolute = isinstance(self.solver, diffrax.LeapfrogMidpoint)
-        start = clock.t if absolute else jnp.zeros_like(clock.t)
-        end = Clock(step + 1, self.dt).t if absolute else jnp.full_like(clock.t, self.dt)
-        flow = Flow(self.system, held, clock.t - start)
-        terms = terms_of(flow, y, noise, self.solver)
-        return y, held, terms, _held(self.drive, clock, row), (start, end)
 
     def _jump(self, step: Array, state: PyTree, row: PyTree = None) -> tuple[PyTree, PyTree]:
         clock = Clock(step, self.dt)
@@ -191,6 +177,9 @@ class ClockRun(eqx.Module):
     def _emitted(self, start: RunState) -> PyTree:
         """Shapes and dtypes of what the system emits in a step."""
         return jax.eval_shape(lambda: self._jump(start.step, start.state))[1]
+
+    def _noise(self, step: Array) -> PRNGKeyArray | None:
+        return self._key(step, 0) if self.stochastic else None
 
     def _key(self, step: Array, purpose: int) -> PRNGKeyArray | None:
         return None if self.key is None else jr.fold_in(jr.fold_in(self.key, step), purpose)

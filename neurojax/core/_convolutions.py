@@ -5,11 +5,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, Jaxpr, jaxprs_in_params
 from jax.lax import ConvDimensionNumbers
 from jaxtyping import Array, PyTree
 
-CONVOLUTION = "conv_general_dilated"
+from ._programs import Rule, evaluated
 
 
 def with_fast_convolutions(function: Callable[..., PyTree]) -> Callable[..., PyTree]:
@@ -24,55 +23,20 @@ def with_fast_convolutions(function: Callable[..., PyTree]) -> Callable[..., PyT
         if jax.default_backend() != "cpu":
             return function(*arguments)
         program, shape = jax.make_jaxpr(function, return_shape=True)(*arguments)
-        out = _evaluated(program, jax.tree.leaves(arguments))
+        rule = Rule(_is_convolution, _results)
+        out = evaluated(program, jax.tree.leaves(arguments), rule)
         return jax.tree.unflatten(jax.tree.structure(shape), out)
 
     return run
 
 
-def _has_convolution(jaxpr: Any) -> bool:
-    return any(
-        equation.primitive.name == CONVOLUTION
-        or any(map(_has_convolution, jaxprs_in_params(equation.params)))
-        for equation in jaxpr.eqns
-    )
+def _is_convolution(equation: Any) -> bool:
+    return equation.primitive.name == "conv_general_dilated"
 
 
-def _evaluated(program: ClosedJaxpr, arguments: list[Any]) -> list[Any]:
-    """The program's results, equation by equation."""
-    jaxpr, values = program.jaxpr, {}
-    values.update(zip(jaxpr.constvars, program.consts, strict=True))
-    values.update(zip(jaxpr.invars, arguments, strict=True))
-
-    def read(variable: Any) -> Any:
-        return variable.val if hasattr(variable, "val") else values[variable]
-
-    for equation in jaxpr.eqns:
-        inputs = [read(variable) for variable in equation.invars]
-        if equation.primitive.name == CONVOLUTION:
-            image, kernel = inputs
-            out = [_convolved(image, kernel, equation.params)]
-        else:
-            primitive = equation.primitive
-            params = {name: _rewritten(value) for name, value in equation.params.items()}
-            with equation.ctx.manager:
-                out = primitive.bind(*inputs, **primitive.get_bind_params(params))
-            out = out if primitive.multiple_results else [out]
-        values.update(zip(equation.outvars, out, strict=True))
-    return [read(variable) for variable in jaxpr.outvars]
-
-
-def _rewritten(param: Any) -> Any:
-    """A parameter of an equation; a program within it with its convolutions made fast."""
-    if isinstance(param, tuple) and any(isinstance(each, ClosedJaxpr) for each in param):
-        parts = map(_rewritten, param)
-        return type(param)(*parts) if hasattr(param, "_fields") else tuple(parts)
-    if not isinstance(param, ClosedJaxpr | Jaxpr) or not _has_convolution(param):
-        return param
-    # Those of `jax.checkpoint` are open, with nothing to close over.
-    closed = param if isinstance(param, ClosedJaxpr) else ClosedJaxpr(param, ())
-    program = jax.make_jaxpr(lambda *inputs: _evaluated(closed, list(inputs)))(*closed.in_avals)
-    return program if isinstance(param, ClosedJaxpr) else program.jaxpr
+def _results(equation: Any, inputs: list[Any]) -> list[Any]:
+    image, kernel = inputs
+    return [_convolved(image, kernel, equation.params)]
 
 
 def _convolved(image: Array, kernel: Array, params: dict[str, Any]) -> Array:

@@ -9,8 +9,12 @@ import jax.numpy as jnp
 import jaxlib.version
 from jax.custom_derivatives import SymbolicZero
 from jax.experimental.xla_metadata import set_xla_metadata
-from jax.extend.core import jaxprs_in_params
-from jaxtyping import Array, PyTree
+from jax.extend.core import ClosedJaxpr, Primitive, jaxprs_in_params
+from jax.interpreters import ad, batching, mlir
+from jaxlib.mlir import ir
+from jaxtyping import Array, Bool, PyTree
+
+from ._programs import Rule, evaluated
 
 # XLA on a CPU makes one native function of a call that it takes for small. Of a loop in any other
 # it dispatches each operation of each step, a microsecond and a hand-over between threads each. It
@@ -21,22 +25,26 @@ from jaxtyping import Array, PyTree
 NATIVE_STATE_LIMIT = 2**23 // (os.cpu_count() or 1)
 NATIVE_OPERATIONS = """
 abs add add_any and bitcast_convert_type broadcast_in_dim ceil clamp concatenate
-convert_element_type copy cos div dynamic_slice dynamic_update_slice eq erf exp exp2 expm1 floor ge
-gt integer_pow iota is_finite le lgamma log log1p logistic lt max min mul name ne neg nonbatchable
-not optimization_barrier or pad population_count pow random_bits random_fold_in random_unwrap
-random_wrap reduce_and reduce_max reduce_min reduce_or reduce_sum rem reshape rev round rsqrt scan
-select_n shift_left shift_right_arithmetic shift_right_logical sign sin slice split spread_rows sqrt
-square squeeze stack stop_gradient sub take_rows tan tanh threefry2x32 transpose unstack while xor
+convert_element_type copy cos decided div dynamic_slice dynamic_update_slice eq erf exp exp2 expm1
+floor ge gt integer_pow iota is_finite le lgamma log log1p logistic lt max min mul name
+native_argument native_result ne neg nonbatchable not optimization_barrier or pad population_count
+pow random_bits random_fold_in random_unwrap random_wrap reduce_and reduce_max reduce_min reduce_or
+reduce_sum rem reshape rev round rsqrt scan select_n shift_left shift_right_arithmetic
+shift_right_logical sign sin slice split spread_rows sqrt square squeeze stack stop_gradient sub
+take_rows tan tanh threefry2x32 transpose unstack while xor
 """
 
 # In reverse, of large arrays, that is not so: a call within may be divided among threads, which is
 # no native code, and what all elements of an array share is summed over them.
 NESTED_REVERSE_LIMIT = 2**17
-# So it is, before 0.11, with what is `decided` in a step.
-DECIDED_REVERSE_LIMIT = 2**18
+# What is stored of more than these is divided among threads as well.
+DECIDED_LIMIT = 2**16
 # From 0.11 on, sums over as many elements are YNNPACK's.
 LIBRARY_SUMS = jaxlib.version.__version_info__ >= (0, 11)
 LIBRARY_SUM_SIZE = 4096
+
+
+CALLS = ("jit", "pjit")
 
 
 def native(function: Callable[..., PyTree]) -> Callable[..., PyTree]:
@@ -49,17 +57,35 @@ def native(function: Callable[..., PyTree]) -> Callable[..., PyTree]:
     program it would not be marked itself, only what is within it.
     """
 
-    def within(*arguments: PyTree) -> PyTree:
-        with set_xla_metadata(xla_cpu_small_call=None, inlineable=None):
-            return function(*arguments)
-
     @jax.jit
-    def marked(*arguments: PyTree) -> PyTree:
-        barred = _barred(arguments)
-        with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
-            return _barred(jax.jit(within)(*barred))
+    def run(*arguments: PyTree) -> PyTree:
+        barred = jax.tree.map(_as_argument.bind, _barred(arguments))
+        return _barred(jax.tree.map(_as_result.bind, jax.jit(function)(*barred)))
 
-    return marked
+    return run
+
+
+def _mark(context: Any, value: Any) -> list[Any]:
+    """Marks the call that a value comes from as a small one."""
+    call = value.owner
+    if getattr(call, "name", None) == "func.call":
+        marks = {"xla_cpu_small_call": "true", "inlineable": "false"}
+        attributes = {name: ir.StringAttr.get(mark) for name, mark in marks.items()}
+        call.attributes["mhlo.frontend_attributes"] = ir.DictAttr.get(attributes)
+    return [value]
+
+
+# What a marked call takes and gives; of what it takes, the derivative in reverse is what a call
+# gives. Metadata set around a call would go to all calls within, which are then not inlined.
+_as_argument, _as_result = Primitive("native_argument"), Primitive("native_result")
+for primitive in (_as_argument, _as_result):
+    primitive.def_impl(lambda x: x)
+    primitive.def_abstract_eval(lambda x: x)
+    batching.defvectorized(primitive)
+ad.deflinear2(_as_argument, lambda out, x: [_as_result.bind(out)])
+ad.deflinear2(_as_result, lambda out, x: [out])
+mlir.register_lowering(_as_argument, lambda context, x: [x])
+mlir.register_lowering(_as_result, _mark, cacheable=False)
 
 
 def native_if_small(function: Callable[..., PyTree], *arguments: PyTree) -> PyTree:
@@ -107,23 +133,49 @@ def _barred(tree: PyTree) -> PyTree:
     return jax.tree.map(jax.lax.optimization_barrier, tree)
 
 
-def decided(predicate: Callable[[PyTree], Array], state: PyTree) -> Array:
-    """`predicate(state)`, stored on a CPU before anything uses it.
+def decided(predicate: Bool[Array, "..."]) -> Bool[Array, "..."]:
+    """A predicate that, on a CPU, is stored before anything uses it.
 
     XLA would decide anew in each use; and where new values of two leaves each need the old ones of
     both it would copy these in each step.
     """
-    if jax.default_backend() != "cpu":
-        return predicate(state)
+    return _decided.bind(predicate) if jax.default_backend() == "cpu" else predicate
 
-    def unit(state: PyTree) -> tuple[Array, Array]:
-        with set_xla_metadata(inlineable=None, xla_cpu_small_call=None):
-            # A unit of one result could be taken for a loop that is divided among threads.
-            return predicate(state), jnp.array(True)
 
-    with set_xla_metadata(inlineable="false", xla_cpu_small_call=None):
-        held, true = jax.jit(unit)(state)
+def _stored(predicate: Array) -> Array:
+    if predicate.size > DECIDED_LIMIT:
+        return predicate
+
+    def unit(predicate: Array) -> tuple[Array, Array]:
+        # A unit of one result could be taken for a loop that is divided among threads.
+        return predicate, jnp.array(True)
+
+    with set_xla_metadata(inlineable="false"):
+        held, true = jax.jit(unit)(predicate)
     return held & true
+
+
+_decided = Primitive("decided")
+_decided.def_impl(lambda predicate: predicate)
+_decided.def_abstract_eval(lambda predicate: predicate)
+ad.deflinear2(_decided, lambda out, predicate: [out])
+batching.defvectorized(_decided)
+mlir.register_lowering(_decided, mlir.lower_fun(_stored, multiple_results=False))
+
+
+def inlined(program: ClosedJaxpr) -> ClosedJaxpr:
+    """The program without calls of others, which XLA would divide among threads where they are
+    large, and with barriers before what is sliced: XLA cannot take slices of a constant."""
+
+    def results(equation: Any, inputs: list[Any]) -> list[Any]:
+        if equation.primitive.name in CALLS:
+            return evaluated(equation.params["jaxpr"], inputs, rule)
+        sliced, *start = inputs
+        barred = jax.lax.optimization_barrier(sliced)
+        return [equation.primitive.bind(barred, *start, **equation.params)]
+
+    rule = Rule(lambda equation: equation.primitive.name in (*CALLS, "dynamic_slice"), results)
+    return jax.make_jaxpr(lambda *x: evaluated(program, list(x), rule))(*program.in_avals)
 
 
 def is_native(jaxpr: Any) -> bool:
@@ -151,19 +203,7 @@ def has_loop(jaxpr: Any) -> bool:
 
 def reverse_limit(jaxpr: Any) -> int:
     """Up to how many bytes of state the loop of a program is native code in reverse too."""
-    if has_loop(jaxpr):
-        return NESTED_REVERSE_LIMIT
-    old = jaxlib.version.__version_info__ < (0, 11)
-    return DECIDED_REVERSE_LIMIT if old and _decides(jaxpr) else NATIVE_STATE_LIMIT
-
-
-def _decides(jaxpr: Any) -> bool:
-    """Whether something is `decided` in a program."""
-    return any(
-        "inlineable" in (equation.ctx.xla_metadata or {})
-        or any(map(_decides, jaxprs_in_params(equation.params)))
-        for equation in jaxpr.eqns
-    )
+    return NESTED_REVERSE_LIMIT if has_loop(jaxpr) else NATIVE_STATE_LIMIT
 
 
 def is_large(x: Any) -> bool:

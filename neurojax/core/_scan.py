@@ -11,6 +11,7 @@ from ._convolutions import with_fast_convolutions
 from ._native import (
     NATIVE_STATE_LIMIT,
     bytes_of,
+    inlined,
     is_large,
     is_native,
     native,
@@ -54,13 +55,16 @@ def _loop(
     body: Body, carry: PyTree, rows: PyTree, blocks: int, block: int
 ) -> tuple[PyTree, PyTree]:
     """`blocks` times `block` steps, natively where that can be."""
-    if blocks == 0 or jax.default_backend() != "cpu" or bytes_of(carry) > NATIVE_STATE_LIMIT:
+    # Of a loop of one step XLA makes wrong native code.
+    if blocks < 2 or jax.default_backend() != "cpu" or bytes_of(carry) > NATIVE_STATE_LIMIT:
         return _rematerialised(body, carry, rows, blocks, block)
     row = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), rows)
     program, shape = jax.make_jaxpr(body, return_shape=True)(carry, row)
     # XLA drops what is done with empty arrays, and then has no place for what it was done with.
     if not is_native(program.jaxpr) or any(x.size == 0 for x in program.consts):
         return _rematerialised(body, carry, rows, blocks, block)
+
+    program = inlined(program)
 
     def loop(carry: PyTree, rows: PyTree, closed_over: list[Array]) -> tuple[PyTree, PyTree]:
         """What the body closes over are arguments."""

@@ -15,9 +15,11 @@ from ._clock import ClockRun, Until
 from ._drives import held, value_at
 from ._event import EventRun
 from ._flow import flowing, is_stochastic
+from ._kept_positive import plain
 from ._progress import as_meter
 from ._recording import Record, as_record
 from ._solution import RunState, Solution, check
+from ._stepper import Stepper
 from ._system import Clock, SpikingSystem, System, Time
 
 
@@ -70,6 +72,7 @@ def simulate(
     """
     if not isinstance(system, System):
         raise TypeError(f"system must be a neurojax System, got {system!r}.")
+    system = plain(system)
     refuse_nan(system, "system")
     refuse_nan(drive, "drive")
     refuse_nan(incoming, "incoming")
@@ -108,14 +111,12 @@ def _clock_run(
         raise ValueError(f"key: {type(system).__name__} has noise and needs a random key.")
     solver = arguments.usable(solver, system, stochastic)
     return ClockRun(
-        system=system,
+        stepper=Stepper(system, solver, flowing(system, start.state, first)),
         drive=drive,
         incoming=arguments.clocked_incoming(system, start, incoming, steps, dt),
         record=record,
         key=start.key,
-        solver=solver,
         meter=as_meter(progress, steps),
-        flows=flowing(system, start.state, first),
         stochastic=stochastic,
         dt=dt,
         steps=steps,

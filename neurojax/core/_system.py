@@ -107,6 +107,9 @@ class SpikingSystem(System):
     """
 
     default_record: ClassVar[tuple[str, ...]] = ("output", "spikes")
+    synaptic: ClassVar[bool] = False
+    """Whether it has synapses of its own, with currents or conductances: as a layer of a network it
+    then `receive`s what comes in, where others have it as their drive."""
     refractory: AbstractVar[Array]
     surrogate: AbstractVar[Surrogate]
 
@@ -126,8 +129,8 @@ class SpikingSystem(System):
 
     def spikes(self, state: PyTree) -> Float[Array, "*shape"]:
         """1 where the spike condition is above zero, else 0, with the surrogate's derivative."""
-        fired = decided(lambda s: self.spike_condition(s) > 0, state)
-        return spiked(self.spike_condition(state), fired, self.surrogate)
+        condition = self.spike_condition(state)
+        return spiked(condition, decided(condition > 0), self.surrogate)
 
     @abc.abstractmethod
     def reset(self, state: PyTree, spikes: Float[Array, "*shape"]) -> PyTree:

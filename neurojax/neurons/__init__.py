@@ -29,6 +29,10 @@ from ._hindmarsh_rose import (
 from ._hodgkin_huxley import HodgkinHuxley as HodgkinHuxley
 from ._integrate_and_fire import IntegrateAndFire as IntegrateAndFire
 from ._izhikevich import Izhikevich as Izhikevich, IzhikevichState as IzhikevichState
+from ._leaky_integrator import (
+    LeakyIntegrator as LeakyIntegrator,
+    LeakyIntegratorState as LeakyIntegratorState,
+)
 from ._lif import LIF as LIF, LIFState as LIFState
 from ._morris_lecar import MorrisLecar as MorrisLecar
 from ._noise import OrnsteinUhlenbeck as OrnsteinUhlenbeck
@@ -37,6 +41,7 @@ from ._nonlinear_if import (
     NonlinearIFState as NonlinearIFState,
     QuadraticIF as QuadraticIF,
 )
+from ._perfect_integrator import IF as IF
 from ._poisson_neuron import (
     PoissonNeuron as PoissonNeuron,
     PoissonNeuronState as PoissonNeuronState,

@@ -47,6 +47,8 @@ class ConductanceLIF(IntegrateAndFire):
     v_threshold: Array = eqx.field(converter=as_parameter, default=-55.0)
     v_reset: Array = eqx.field(converter=as_parameter, default=-60.0)
 
+    synaptic = True
+
     def __check_init__(self) -> None:
         of = {"C_m": self.C_m, "g_leak": self.g_leak}
         positive("ConductanceLIF", **of, tau_exc=self.tau_exc, tau_inh=self.tau_inh)

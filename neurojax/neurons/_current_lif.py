@@ -36,6 +36,8 @@ class CurrentLIF(LeakyIntegrateAndFire):
 
     tau_syn: Array = eqx.field(converter=as_parameter, default=5.0)
 
+    synaptic = True
+
     def __check_init__(self) -> None:
         positive("CurrentLIF", tau_syn=self.tau_syn)
 
@@ -79,6 +81,8 @@ class AlphaLIF(LeakyIntegrateAndFire):
     """
 
     tau_syn: Array = eqx.field(converter=as_parameter, default=5.0)
+
+    synaptic = True
 
     def __check_init__(self) -> None:
         positive("AlphaLIF", tau_syn=self.tau_syn)

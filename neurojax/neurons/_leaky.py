@@ -12,13 +12,15 @@ from ._integrate_and_fire import IntegrateAndFire
 
 class LeakyIntegrateAndFire(IntegrateAndFire):
     """A neuron with `tau_m dv/dt = v_rest − v + resistance · current` that spikes above
-    `v_threshold` and is then at `v_reset`. A subclass says what the current is."""
+    `v_threshold` and is then at `v_reset`, or with `soft_reset` falls by the difference of both. A
+    subclass says what the current is."""
 
     tau_m: Array = eqx.field(converter=as_parameter, default=10.0)
     v_rest: Array = eqx.field(converter=as_parameter, default=0.0)
     v_threshold: Array = eqx.field(converter=as_parameter, default=1.0)
     v_reset: Array = eqx.field(converter=as_parameter, default=0.0)
     resistance: Array = eqx.field(converter=as_parameter, default=1.0)
+    soft_reset: bool = eqx.field(static=True, default=False, kw_only=True)
 
     def __check_init__(self) -> None:
         positive(type(self).__name__, tau_m=self.tau_m)
@@ -36,4 +38,10 @@ class LeakyIntegrateAndFire(IntegrateAndFire):
         return state.v - self.v_threshold
 
     def reset(self, state: Any, spikes: Float[Array, "*shape"]) -> Any:
-        return state._replace(v=where_spiked(spikes, self.v_reset, state.v))
+        return state._replace(v=where_spiked(spikes, reset_potential(self, state.v), state.v))
+
+
+def reset_potential(neuron: Any, v: Float[Array, "*shape"]) -> Float[Array, "..."]:
+    """Where v is after a spike: at `v_reset`, or `v_threshold − v_reset` below where it was (as
+    much as it was above threshold remains)."""
+    return v - (neuron.v_threshold - neuron.v_reset) if neuron.soft_reset else neuron.v_reset
