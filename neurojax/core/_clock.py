@@ -43,7 +43,6 @@ class ClockRun(eqx.Module):
     record: Record
     key: PRNGKeyArray | None
     meter: diffrax.AbstractProgressMeter
-    stochastic: bool
     dt: float = eqx.field(static=True)
     steps: int = eqx.field(static=True)
     every: int = eqx.field(static=True)
@@ -179,7 +178,7 @@ class ClockRun(eqx.Module):
         return jax.eval_shape(lambda: self._jump(start.step, start.state))[1]
 
     def _noise(self, step: Array) -> PRNGKeyArray | None:
-        return self._key(step, 0) if self.stochastic else None
+        return self._key(step, 0) if self.stepper.stochastic else None
 
     def _key(self, step: Array, purpose: int) -> PRNGKeyArray | None:
         return None if self.key is None else jr.fold_in(jr.fold_in(self.key, step), purpose)
