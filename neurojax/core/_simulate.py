@@ -11,7 +11,7 @@ from jaxtyping import PRNGKeyArray, PyTree
 
 from . import _arguments as arguments
 from ._checks import is_known, refuse_nan
-from ._clock import ClockRun, Until
+from ._clock import ClockRun, Until, rows_of
 from ._drives import held, value_at
 from ._event import EventRun
 from ._flow import flowing, is_stochastic
@@ -104,7 +104,9 @@ def _clock_run(
     steps, dt = arguments.steps_between(start, t1, dt)
     if every < 1:
         raise ValueError(f"every must be a positive number of steps, got {every}.")
-    drive = arguments.clocked_drive(system, start.state, drive, int(start.step), steps, dt)
+    done = int(start.step)
+    drive = arguments.clocked_drive(system, start.state, drive, done, steps, dt)
+    incoming = arguments.clocked_incoming(system, start, incoming, steps, dt)
     first = value_at(held(drive, Clock(jnp.zeros((), jnp.int32), dt)), 0.0)
     stepper = Stepper.of(system, start.state, first, solver)
     if stepper.stochastic and start.key is None:
@@ -112,7 +114,8 @@ def _clock_run(
     return ClockRun(
         stepper=stepper,
         drive=drive,
-        incoming=arguments.clocked_incoming(system, start, incoming, steps, dt),
+        incoming=incoming,
+        rows=(rows_of(drive, done, steps), rows_of(incoming, done, steps)),
         record=record,
         key=start.key,
         meter=as_meter(progress, steps),

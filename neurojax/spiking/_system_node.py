@@ -1,6 +1,6 @@
 """A System as a node of a network: a step of many of it, side by side."""
 
-import math
+from collections.abc import Callable
 from typing import Any, Self, final
 
 import equinox as eqx
@@ -67,8 +67,7 @@ class SystemNode(eqx.Module):
         if key is None:
             state = self.system.initial_state()
             return jax.tree.map(lambda x: jnp.broadcast_to(x, (*front, *x.shape)), state)
-        keys = jr.split(key, math.prod(front))
-        return self._unfolded(jax.vmap(self.system.initial_state)(keys), front)
+        return _over(front, self.system.initial_state)(jr.split(key, front))
 
     def step(
         self,
@@ -79,21 +78,23 @@ class SystemNode(eqx.Module):
     ) -> tuple[PyTree, Array]:
         """The states after a step, and what they give in it."""
         front = self._front(len(x))
-        count = math.prod(front)
-        keys = jr.split(key, count) if self.random and key is not None else None
 
         def one(state: PyTree, x: Array, key: Any) -> tuple[PyTree, Array]:
             return _stepped(self.stepper, self.solver_state, clock, state, x, key)
 
-        state, x = jax.tree.map(lambda s: s.reshape(count, *s.shape[len(front) :]), (state, x))
-        return self._unfolded(jax.vmap(one)(state, x, keys), front)
+        keys = jr.split(key, front) if self.random and key is not None else None
+        return _over(front, one)(state, x, keys)
 
     def _front(self, samples: int) -> tuple[int, ...]:
         """Axes of systems side by side."""
         return (samples, *self.taken.shape) if _is_single(self.system) else (samples,)
 
-    def _unfolded(self, tree: PyTree, front: tuple[int, ...]) -> PyTree:
-        return jax.tree.map(lambda x: x.reshape(*front, *x.shape[1:]), tree)
+
+def _over(front: tuple[int, ...], one: Callable[..., Any]) -> Callable[..., Any]:
+    """One system's function, of as many; folding their axes into one would cost time on a CPU."""
+    for _ in front:
+        one = jax.vmap(one)
+    return one
 
 
 def _stepped(
