@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,23 +14,24 @@ from ..core import plain, positive, refuse_nan
 from ._loop import Values
 from ._network import SpikingNetwork
 from ._over_time import OverTime
-from ._plan import How, planned
+from ._plan import planned
 from ._runner import NetworkRun, NetworkState, Runner, run_in_chunks
 from ._shapes import Shapes, shapes_of
 
 # What a gradient keeps of all nodes in all steps, in bytes, from which on it is taken in chunks.
 CHUNK_LIMIT = 2**30
+AnyArray = Array | np.ndarray
 
 
 def run(
     network: SpikingNetwork,
-    inputs: Shaped[Array | np.ndarray, "time samples ..."] | Mapping[str, Any],
+    inputs: Shaped[AnyArray, "..."] | Mapping[str, Any],
     *,
     dt: float | int = 1.0,
     state: NetworkState | None = None,
     key: PRNGKeyArray | None = None,
     record: Sequence[str] = (),
-    how: How | Literal["auto"] = "auto",
+    how: str = "auto",
     chunk: int | None = None,
 ) -> NetworkRun:
     """Run a spiking network over `inputs`, time first: [time, samples, *shape].
