@@ -63,7 +63,7 @@ class Runner(eqx.Module):
         """What was asked for in each of the inputs' steps, and the state after them."""
         given, kept = dict(inputs), {}
         systems, past = dict(state.systems), dict(state.past)
-        steps = len(next(iter(inputs.values())))
+        steps = next(iter(inputs.values())).shape[0]
         for part in self.parts:
             if part.loop:
                 moved, values = self._looped(part, state, given, steps)
@@ -165,7 +165,7 @@ class Runner(eqx.Module):
 @eqx.filter_jit
 def run_in_chunks(runner: Runner, inputs: Values, state: NetworkState, chunk: int) -> NetworkRun:
     """All steps, `chunk` of them at a time."""
-    steps = len(next(iter(inputs.values())))
+    steps = next(iter(inputs.values())).shape[0]
     if chunk == steps:
         state, values = runner(state, inputs)
         return runner.result(state, values)

@@ -77,7 +77,7 @@ class SystemNode(eqx.Module):
         key: PRNGKeyArray | None,
     ) -> tuple[PyTree, Array]:
         """The states after a step, and what they give in it."""
-        front = self._front(len(x))
+        front = self._front(x.shape[0])
 
         def one(state: PyTree, x: Array, key: Any) -> tuple[PyTree, Array]:
             return _stepped(self.stepper, self.solver_state, clock, state, x, key)
