@@ -1,6 +1,7 @@
 """Files of other tools, in and out."""
 
 from ._abf import read_abf as read_abf
+from ._export import Exported as Exported, export as export, load_export as load_export
 from ._from_nir import from_nir as from_nir
 from ._nir_modules import (
     Flatten as Flatten,

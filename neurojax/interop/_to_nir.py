@@ -12,12 +12,12 @@ from .. import spiking
 from ..core import plain, positive
 from ..neurons import IF, LIF, CurrentLIF, LeakyIntegrator
 from ..spiking import Previous, SpikingNetwork
+from ._input_shapes import Shape, input_shapes
 from ._nir_discretisation import Discretisation
 from ._nir_edges import Edge, reaches, without
 from ._nir_layers import layer_to_nir, passes_on
 from ._nir_neurons import Notes, as_text, neuron_to_nir, notes_of, pair_to_nir
 
-Shape = tuple[int, ...]
 NEURONS = (LIF, LeakyIntegrator, IF, CurrentLIF)
 END = "the output"  # of the network, as a target of edges; no name that a node could have
 
@@ -101,19 +101,13 @@ def discretisation(
 
 def _shapes(network: SpikingNetwork, input_shape: Any, dt: float) -> dict[str, Shape]:
     """What inputs and nodes give of a sample in a step."""
-    if not isinstance(input_shape, Mapping):
-        input_shape = dict.fromkeys(network.inputs, input_shape)
-    if set(input_shape) != set(network.inputs):
-        raise ValueError(
-            f"to_nir: input_shape must be of {', '.join(network.inputs)}, got "
-            f"{', '.join(input_shape)}."
-        )
-    for name, shape in input_shape.items():
+    of_inputs = input_shapes("to_nir", network, input_shape)
+    for name, shape in of_inputs.items():
         if not shape or min(shape) < 1:
             raise ValueError(
                 f"to_nir: input_shape of {name!r} must be positive numbers, got {shape}."
             )
-    inputs = {name: jnp.zeros((1, 1, *shape)) for name, shape in input_shape.items()}
+    inputs = {name: jnp.zeros((1, 1, *shape)) for name, shape in of_inputs.items()}
     names = tuple(network.nodes)
     given = jax.eval_shape(
         lambda: spiking.run(network, inputs, dt=dt, record=names, key=jax.random.key(0)).recorded

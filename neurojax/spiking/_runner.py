@@ -15,7 +15,7 @@ from ._network import Previous, Source, SpikingNetwork, name_of
 from ._over_time import OverTime
 from ._plan import Part
 from ._shapes import Shapes
-from ._system_node import SystemNode
+from ._system_node import Size, SystemNode
 
 
 class NetworkState(NamedTuple):
@@ -45,7 +45,7 @@ class Runner(eqx.Module):
     record: tuple[str, ...] = eqx.field(static=True)
     key: PRNGKeyArray | None
 
-    def initial_state(self, shapes: Shapes, samples: int) -> NetworkState:
+    def initial_state(self, shapes: Shapes, samples: Size) -> NetworkState:
         first = jnp.array(-1, jnp.int32)
         systems = {
             n: s.initial_state(samples, self._key(n, first)) for n, s in self.systems.items()

@@ -1,5 +1,8 @@
 """Networks as graphs of NIR: back the same, and in a file what NIR's equations say."""
 
+# nir takes shapes where it is said to take dicts of them.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -132,7 +135,7 @@ def test_time_constants_are_in_seconds_and_potentials_as_they_are(getkey):
 
 def in_euler_steps(graph, x, dt):
     """NIR's equations of a chain in forward Euler steps of dt seconds: no code of ours."""
-    order = [edge for edge in graph.edges]
+    order = list(graph.edges)
     name, values = "input", np.asarray(x, np.float64)
     while name != "output":
         name = next(target for source, target in order if source == name)
