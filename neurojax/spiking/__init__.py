@@ -6,6 +6,11 @@ from ._activity import (
     l2_rate_penalty as l2_rate_penalty,
     low_activity_penalty as low_activity_penalty,
 )
+from ._batch_norm import (
+    BatchNorm as BatchNorm,
+    BatchNormState as BatchNormState,
+    with_statistics as with_statistics,
+)
 from ._classification import (
     last_membrane_cross_entropy as last_membrane_cross_entropy,
     max_membrane_cross_entropy as max_membrane_cross_entropy,
@@ -14,6 +19,7 @@ from ._classification import (
     spike_count_mse as spike_count_mse,
 )
 from ._decoders import first_spike_times as first_spike_times
+from ._dropout import Dropout as Dropout
 from ._encoders import (
     delta_code as delta_code,
     direct_code as direct_code,
@@ -23,6 +29,7 @@ from ._encoders import (
     rate_code as rate_code,
 )
 from ._first_spikes import FirstSpikes as FirstSpikes, first_spikes as first_spikes
+from ._folded import folded as folded
 from ._layer import Layer as Layer
 from ._losses import first_spike_cross_entropy as first_spike_cross_entropy, shortfall as shortfall
 from ._network import (
