@@ -1,6 +1,6 @@
 """One step of a system's flow on a clock, by its solver."""
 
-from typing import Any, Self
+from typing import Any
 
 import diffrax
 import equinox as eqx
@@ -30,7 +30,7 @@ class Stepper(eqx.Module):
     stochastic: bool = eqx.field(static=True)
 
     @classmethod
-    def of(cls, system: System, state: PyTree, drive: PyTree, solver: Any = None) -> Self:
+    def of(cls, system: System, state: PyTree, drive: PyTree, solver: Any = None) -> "Stepper":
         """By this solver or the system's own; state and drive only tell what flows.
 
         Raises `TypeError` for a solver that cannot do it.

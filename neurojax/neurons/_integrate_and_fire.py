@@ -22,8 +22,8 @@ CONVENTIONS = ("brian2", "nest")
 
 
 class IntegrateAndFire(SpikingSystem):
-    """A neuron that spikes at a threshold, is reset, and is refractory for `refractory` ms, or never
-    if that is None.
+    """A neuron that spikes at a threshold, is reset, and is refractory for `refractory` ms, never
+    where that is None.
 
     `shape` is that of the population; parameters are scalars or arrays of it. The state has the
     membrane potential `v` and `frozen`, the steps for which a neuron is still refractory, at first

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jax.ad_checkpoint import checkpoint_name
-from jaxtyping import Array, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Int, Key, PRNGKeyArray, PyTree
 
 from ..core import SOLVED, Clock, System
 from ._network import Previous, Source
@@ -30,13 +30,15 @@ class Loop(System):
     """Some nodes of a network as one System that only jumps: in a step it takes what others give in
     that step, `incoming` by name, and steps its nodes in turn.
 
-    Each System among them is stepped by its own solver, its input held in the step.
+    Each System among them is stepped by its own solver, its input held in the step. `places` are
+    those of the nodes in the whole network, from which keys are made.
     """
 
     modules: dict[str, Any]
     systems: dict[str, SystemNode]
     order: tuple[str, ...] = eqx.field(static=True)
     sources: tuple[tuple[Source, ...], ...] = eqx.field(static=True)
+    places: tuple[int, ...] = eqx.field(static=True)
     recorded: tuple[str, ...] = eqx.field(static=True)
     start: LoopState
     first: Int[Array, ""]
@@ -54,20 +56,23 @@ class Loop(System):
         clock = Clock(clock.step + self.first, clock.dt)
         given: Values = dict(incoming)
         systems = dict(state.systems)
-        for place, (name, sources) in enumerate(zip(self.order, self.sources, strict=True)):
+        for name, sources, place in zip(self.order, self.sources, self.places, strict=True):
             taken = [
                 state.past[s.name][-s.steps]
                 if isinstance(s, Previous) and s.name in state.past
                 else given[label(s)]
                 for s in sources
             ]
-            own = self._key(clock, place)
+            own = None if self.key is None else key_of_step(self.key, place, clock.step)
             if name in self.systems:
                 x = summed(taken)
                 systems[name], given[name] = self.systems[name].step(clock, systems[name], x, own)
             else:
+                module = self.modules[name]
+                draw = own is not None and draws(module)
+                keys = jr.split(own, len(taken[0])) if draw else None
                 # Dear to compute again in reverse, and of the size of the states.
-                given[name] = checkpoint_name(mapped(self.modules[name], taken, own), SOLVED)
+                given[name] = checkpoint_name(mapped(module, taken, keys), SOLVED)
         past = {
             name: jnp.concatenate([values[1:], given[name][None]])
             for name, values in state.past.items()
@@ -75,8 +80,10 @@ class Loop(System):
         state = LoopState(systems, past)
         return state, {name: recorded(name, given, systems) for name in self.recorded}
 
-    def _key(self, clock: Clock, place: int) -> PRNGKeyArray | None:
-        return None if self.key is None else jr.fold_in(jr.fold_in(self.key, place), clock.step)
+
+def key_of_step(key: PRNGKeyArray, place: int, step: Int[Array, ""]) -> PRNGKeyArray:
+    """The key of the node at a place in one step."""
+    return jr.fold_in(jr.fold_in(key, place), step)
 
 
 def label(source: Source) -> str:
@@ -92,11 +99,10 @@ def summed(values: list[Array]) -> Array:
     return total
 
 
-def mapped(module: Any, taken: list[Array], key: PRNGKeyArray | None) -> Array:
-    """A module of one sample on samples, which come first."""
-    if key is None or not _draws(module):
+def mapped(module: Any, taken: list[Array], keys: Key[Array, " samples"] | None) -> Array:
+    """A module of one sample on samples, which come first; keys for what it draws."""
+    if keys is None:
         return jax.vmap(module)(*taken)
-    keys = jr.split(key, len(taken[0]))
     return jax.vmap(lambda key, *x: module(*x, key=key))(keys, *taken)
 
 
@@ -108,7 +114,7 @@ def recorded(name: str, given: Values, systems: Mapping[str, PyTree]) -> Array:
     return getattr(systems[node], part)
 
 
-def _draws(module: Any) -> bool:
+def draws(module: Any) -> bool:
     """Whether something in a module is drawn at random: Equinox's dropout, that is not held."""
     parts = jax.tree.leaves(module, is_leaf=lambda x: isinstance(x, eqx.nn.Dropout))
     return any(isinstance(part, eqx.nn.Dropout) and not part.inference for part in parts)

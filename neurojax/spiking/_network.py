@@ -35,7 +35,7 @@ class Node(eqx.Module):
     sources: tuple[Source, ...] = eqx.field(static=True)
 
     def __init__(self, module: Any, *sources: Source) -> None:
-        if not callable(module) and not isinstance(module, System):
+        if not callable(module) and not isinstance(module, System | SpikingNetwork):
             raise TypeError(f"Node: module must be a System or callable, got {module!r}.")
         for source in sources:
             if isinstance(source, Previous) and source.steps < 1:

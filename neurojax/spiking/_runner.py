@@ -1,5 +1,6 @@
 """A network through time: part after part, in chunks where a gradient asks for it."""
 
+from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
@@ -9,7 +10,7 @@ import jax.random as jr
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
 from ..core import Series, simulate, with_fast_convolutions
-from ._loop import Loop, LoopState, Values, label, mapped, summed
+from ._loop import Loop, LoopState, Values, draws, key_of_step, label, mapped, summed
 from ._network import Previous, Source, SpikingNetwork, name_of
 from ._over_time import OverTime
 from ._plan import Part
@@ -45,9 +46,10 @@ class Runner(eqx.Module):
     key: PRNGKeyArray | None
 
     def initial_state(self, shapes: Shapes, samples: int) -> NetworkState:
-        names = list(self.network.nodes)
-        keys = {n: self._key(len(names) + names.index(n)) for n in self.systems}
-        systems = {n: s.initial_state(samples, keys[n]) for n, s in self.systems.items()}
+        first = jnp.array(-1, jnp.int32)
+        systems = {
+            n: s.initial_state(samples, self._key(n, first)) for n, s in self.systems.items()
+        }
         past = {}
         for node in self.network.nodes.values():
             for source in node.sources:
@@ -102,6 +104,7 @@ class Runner(eqx.Module):
             systems={n: self.systems[n] for n in nodes if n in self.systems},
             sources=tuple(node.sources for node in nodes.values()),
             order=part.nodes,
+            places=tuple(self._place(name) for name in part.nodes),
             recorded=self._needed(part),
             start=LoopState(
                 {n: state.systems[n] for n in nodes if n in self.systems},
@@ -121,13 +124,17 @@ class Runner(eqx.Module):
         """One node over all time: the state of it if it has one, and what it gives."""
         node = self.network.nodes[name]
         taken = [self._taken(source, state, given) for source in node.sources]
-        key = self._key(list(self.network.nodes).index(name), state.step)
         if isinstance(node.module, OverTime):
+            key = self._key(name, state.step)
             moved, out = node.module.over_time(state.systems[name], summed(taken), key)
             return {name: moved}, out
         front = taken[0].shape[:2]
-        flat = [x.reshape(-1, *x.shape[2:]) for x in taken]
-        out = mapped(node.module, flat, key)
+        keys = None
+        if self.key is not None and draws(node.module):
+            steps = state.step + jnp.arange(front[0])
+            own = jax.vmap(partial(key_of_step, self.key, self._place(name)))(steps)
+            keys = jax.vmap(lambda key: jr.split(key, front[1]))(own).reshape(-1)
+        out = mapped(node.module, [x.reshape(-1, *x.shape[2:]) for x in taken], keys)
         return {}, out.reshape(*front, *out.shape[1:])
 
     def _taken(self, source: Source, state: NetworkState, given: Values) -> Array:
@@ -148,11 +155,11 @@ class Runner(eqx.Module):
             *(r for r in of_states if r.rpartition(".")[0] in part.nodes),
         )
 
-    def _key(self, place: int, step: Array | None = None) -> PRNGKeyArray | None:
-        if self.key is None:
-            return None
-        key = jr.fold_in(self.key, place)
-        return key if step is None else jr.fold_in(key, step)
+    def _key(self, name: str, step: Array) -> PRNGKeyArray | None:
+        return None if self.key is None else key_of_step(self.key, self._place(name), step)
+
+    def _place(self, name: str) -> int:
+        return list(self.network.nodes).index(name)
 
 
 @eqx.filter_jit

@@ -1,7 +1,7 @@
 """A System as a node of a network: a step of many of it, side by side."""
 
 from collections.abc import Callable
-from typing import Any, Self, final
+from typing import Any, final
 
 import equinox as eqx
 import jax
@@ -26,7 +26,7 @@ class SystemNode(eqx.Module):
     given: Shape = eqx.field(static=True)
 
     @classmethod
-    def of(cls, name: str, system: System, taken: Shape, dt: float) -> Self:
+    def of(cls, name: str, system: System, taken: Shape, dt: float) -> "SystemNode":
         """Raises `ValueError` where the system refuses what it would take."""
         single = _is_single(system)
         x = jnp.zeros(() if single else taken.shape, taken.dtype)
