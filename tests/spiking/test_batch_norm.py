@@ -150,13 +150,13 @@ def test_a_graph_is_folded_too(getkey):
     x = jax.random.normal(getkey(), (9, 5, 3))
     network = eqx.nn.inference_mode(with_statistics(network, x))
     fewer = folded(network)
-    assert fewer.output == "head" and list(fewer.nodes) == ["in", "neuron", "back", "out", "head"]
+    assert fewer.output == "head" and set(fewer.nodes) == {"in", "neuron", "back", "out", "head"}
     np.testing.assert_allclose(run(fewer, x).output, run(network, x).output, atol=1e-5)
 
 
 def test_training_and_its_validation(getkey):
     """`evaluate` sets the statistics of some training samples: compiled, one more run."""
-    x = jax.random.normal(getkey(), (64, 5, 3)) + jnp.arange(3.0)
+    x = jax.random.normal(getkey(), (64, 5, 3)) + 1
     y = (x.mean(1)[:, 0] > 0).astype(jnp.int32)
     network = sequential(
         eqx.nn.Linear(3, 8, key=getkey()), BatchNorm(8), lif(), eqx.nn.Linear(8, 2, key=getkey())
