@@ -26,16 +26,14 @@ from ._drives import (
 from ._exact_linear import ExactLinear as ExactLinear
 from ._exponential_euler import ExponentialEuler as ExponentialEuler, phi1 as phi1
 from ._flow import Flow as Flow, as_term as as_term
-from ._kept_positive import (
-    kept_positive as kept_positive,
-    plain as plain,
-)
+from ._kept_positive import kept_positive as kept_positive
 from ._native import native_if_small as native_if_small
 from ._recording import (
     Integral as Integral,
     Reduction as Reduction,
     SpikeCount as SpikeCount,
 )
+from ._reparametrised import Reparametrised as Reparametrised, plain as plain
 from ._rows import (
     for_each_row as for_each_row,
     row as row,

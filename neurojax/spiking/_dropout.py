@@ -2,7 +2,6 @@
 
 from typing import ClassVar, final
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, PRNGKeyArray

@@ -1,11 +1,14 @@
 """Batch normalisation over time: by its equation, with stored statistics, folded."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.flatten_util import ravel_pytree
 
 import neurojax as nj
 from neurojax.spiking import (
@@ -77,7 +80,7 @@ def test_its_gradient_is_that_of_differences(getkey, differences):
         return jnp.sum(jnp.sin(run(sequential(model), x).output))
 
     point = (x, norm.scale, norm.shift)
-    slope, _ = jax.flatten_util.ravel_pytree(jax.grad(loss)(point))
+    slope, _ = ravel_pytree(jax.grad(loss)(point))
     np.testing.assert_allclose(slope, differences(loss, point, 1e-5), atol=1e-8)
 
 
@@ -189,9 +192,12 @@ def test_training_and_its_validation(getkey):
 
 def test_wrong_input(getkey):
     x = jnp.ones((3, 2, 4))
-    for arguments in ({"channels": 0}, {"threshold": 0.0}, {"alpha": -1.0}):
-        with pytest.raises(ValueError, match=f"BatchNorm: {next(iter(arguments))} must be positive"):
-            BatchNorm(**{"channels": 3} | arguments)
+    wrong: list[dict[str, Any]] = [{"channels": 0}, {"threshold": 0.0}, {"alpha": -1.0}]
+    for arguments in wrong:
+        with pytest.raises(
+            ValueError, match=f"BatchNorm: {next(iter(arguments))} must be positive"
+        ):
+            BatchNorm(**{"channels": 3, **arguments})
     with pytest.raises(ValueError, match=r"node '0.BatchNorm'.*3 channels, got an input of \(4,\)"):
         run(sequential(BatchNorm(3)), x)
     with pytest.raises(ValueError, match=r"node '0.BatchNorm'.*needs statistics"):
@@ -208,11 +214,13 @@ def test_what_cannot_be_folded(getkey):
     with pytest.raises(ValueError, match="needs statistics"):
         folded(sequential(linear, BatchNorm(4)))
     first = with_statistics(sequential(BatchNorm(4)), x)
-    with pytest.raises(ValueError, match="BatchNorm '0.BatchNorm' must follow one Linear or Conv"):
+    with pytest.raises(ValueError, match=r"BatchNorm '0.BatchNorm' must follow one Linear or Conv"):
         folded(first)
     nodes = {"a": Node(linear, "input"), "norm": Node(BatchNorm(4), "a")}
     sum_of_both = SpikingNetwork({**nodes, "sum": Node(jnp.add, "a", "norm")}, "sum")
-    with pytest.raises(ValueError, match="'a' is taken not only by BatchNorm 'norm', but also.*sum"):
+    with pytest.raises(
+        ValueError, match=r"'a' is taken not only by BatchNorm 'norm', but also.*sum"
+    ):
         folded(with_statistics(sum_of_both, x))
-    with pytest.raises(ValueError, match="'a' is taken not only.*the output"):
+    with pytest.raises(ValueError, match=r"'a' is taken not only.*the output"):
         folded(with_statistics(SpikingNetwork(nodes, "a"), x))
