@@ -8,7 +8,7 @@ import equinox as eqx
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import jax.random as jr
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, PyTree
 
@@ -105,7 +105,7 @@ def on_one_sample(function: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 
 def probe(shape: tuple[int, ...], dtype: Any) -> Array:
     """A batch by which to tell what a function does."""
-    return 3 * jr.normal(jr.key(0), (16, *shape), dtype)
+    return jnp.asarray(3 * np.random.default_rng(0).normal(size=(16, *shape)), dtype)
 
 
 def refuse_training(owner: str, name: str, layer: Any) -> None:

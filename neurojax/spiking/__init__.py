@@ -13,6 +13,7 @@ from ._classification import (
     spike_count_cross_entropy as spike_count_cross_entropy,
     spike_count_mse as spike_count_mse,
 )
+from ._conversion import from_ann as from_ann
 from ._decoders import first_spike_times as first_spike_times
 from ._encoders import (
     delta_code as delta_code,
@@ -25,6 +26,7 @@ from ._encoders import (
 from ._first_spikes import FirstSpikes as FirstSpikes, first_spikes as first_spikes
 from ._layer import Layer as Layer
 from ._losses import first_spike_cross_entropy as first_spike_cross_entropy, shortfall as shortfall
+from ._measure import NetworkMeasures as NetworkMeasures, energy as energy, measure as measure
 from ._network import (
     Node as Node,
     Previous as Previous,
