@@ -1,7 +1,7 @@
 """Conventional feed-forward networks as chains of nodes, and what their functions do."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import equinox as eqx
 import jax
@@ -36,7 +36,6 @@ def modules_of(model: Any, sample: Shape, state: eqx.nn.State | None, owner: str
     not take what the layer before gives.
     """
     modules: dict[str, Any] = {}
-    module: Any
     for name, module in layers_by_name(model, owner):
         if not callable(module):
             raise TypeError(f"{owner}: layer {name} cannot be called: {module!r}.")
@@ -46,7 +45,7 @@ def modules_of(model: Any, sample: Shape, state: eqx.nn.State | None, owner: str
         if isinstance(model, nnx.Module) and not isinstance(module, eqx.Module | nnx.Module):
             module = on_one_sample(module, sample.shape, sample.dtype)
         try:
-            sample = eqx.filter_eval_shape(module, sample)
+            sample = eqx.filter_eval_shape(cast(Any, module), sample)
         except Exception as error:
             raise ValueError(
                 f"{owner}: layer {name} does not take one sample of shape {sample.shape}: "
@@ -84,11 +83,16 @@ def has_weights(module: Any) -> bool:
 
 
 def nature_of(module: Any, sample: Shape) -> Nature:
-    """What a module without weights does, by whatever name, as far as random samples show it.
-    "linear" is what adds up: flattening, average pooling."""
+    """What a module without weights does, by whatever name, as far as random samples show it, small
+    and large ones. "linear" is what adds up: flattening, average pooling."""
     x = probe(sample.shape, sample.dtype)
-    given, of_sum = (np.asarray(on_all(module, y)) for y in (x, x + x[::-1]))
-    x = np.asarray(x)
+    small, large = _nature_at(module, x), _nature_at(module, 30 * x)
+    return small if small == large else "nonlinear"
+
+
+def _nature_at(module: Any, samples: Array) -> Nature:
+    x = np.asarray(samples)
+    given, of_sum = (np.asarray(on_all(module, y)) for y in (samples, samples + samples[::-1]))
     if given.shape == x.shape and np.array_equal(given, x):
         return "identity"
     if given.shape == x.shape and _close(given, np.maximum(x, 0)):
@@ -97,4 +101,4 @@ def nature_of(module: Any, sample: Shape) -> Nature:
 
 
 def _close(a: np.ndarray, b: np.ndarray) -> bool:
-    return bool(np.max(np.abs(a - b)) <= 1e-4 * np.max(np.abs(b)))
+    return bool(np.max(np.abs(a - b)) < 1e-4 * np.max(np.abs(b)))

@@ -98,7 +98,7 @@ def test_groups_and_dilations_that_do_not_fit_are_refused():
     kernel = jnp.ones((4, 2, 3))
     with pytest.raises(ValueError, match="groups must divide the 4 outputs, got 3"):
         convolution(kernel, (6, 9), groups=3)
-    with pytest.raises(ValueError, match="takes 4 channels, image .* has 2"):
+    with pytest.raises(ValueError, match=r"takes 4 channels, image .* has 2"):
         convolution(kernel, (2, 9), groups=2)
     with pytest.raises(ValueError, match="dilation must be positive, one or 1 numbers, got 0"):
         convolution(kernel, (2, 9), dilation=0)

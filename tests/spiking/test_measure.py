@@ -1,5 +1,7 @@
 """Measures of whole networks against numpy and against loops over each operation."""
 
+import itertools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -55,7 +57,7 @@ def operations(weight, sent):
 
 
 def updates(v):
-    return v[0].size + sum((a != b).sum() for a, b in zip(v, v[1:], strict=False))
+    return v[0].size + sum((a != b).sum() for a, b in itertools.pairwise(v))
 
 
 @pytest.fixture
@@ -73,13 +75,9 @@ def test_a_spiking_network(two_layers):
     v2, fired2 = leaky(fired1 @ second.T)
     assert 0 < fired1.mean() < 1 and 0 < fired2.mean() < 1
     assert found.layers == {
-        "0.Linear": Operations(
-            acs=operations(first, data) / SAMPLES, dense=STEPS * 28.0
-        ),
+        "0.Linear": Operations(acs=operations(first, data) / SAMPLES, dense=STEPS * 28.0),
         "1.LIF": Operations(updates=updates(v1) / SAMPLES),
-        "2.Linear": Operations(
-            acs=operations(second, fired1) / SAMPLES, dense=STEPS * 21.0
-        ),
+        "2.Linear": Operations(acs=operations(second, fired1) / SAMPLES, dense=STEPS * 21.0),
         "3.LIF": Operations(updates=updates(v2) / SAMPLES),
     }
     assert found.left_out == ()
@@ -283,13 +281,13 @@ def test_bad_input_is_refused(two_layers):
         spiking.measure(network, data * np.nan)
     with pytest.raises(TypeError, match="must be an array, got a dict"):
         spiking.measure(layers, {"input": data[0]})
-    with pytest.raises(ValueError, match=r"layer 0.Linear does not take one sample of shape \(3, 4"):
+    with pytest.raises(ValueError, match=r"layer 0.Linear does not take one sample of shape"):
         spiking.measure(layers, data)
     with pytest.raises(ValueError, match="cannot see how LIF joins its layers"):
         spiking.measure(LIF, data)
     with pytest.raises(ValueError, match="the model has no layers"):
         spiking.measure([], data)
-    with pytest.raises(ValueError, match="layer 1.Dropout is in training mode"):
+    with pytest.raises(ValueError, match=r"layer 1.Dropout is in training mode"):
         spiking.measure([layers[0], eqx.nn.Dropout(0.5)], data[0])
     with pytest.raises(TypeError, match=r"layer 1.int cannot be called: 3"):
         spiking.measure([layers[0], 3], data[0])
