@@ -115,7 +115,7 @@ def equinox_network():
     state = state.set(model[10].ema_state_index, (mean, var))
     model = eqx.tree_at(lambda m: (m[10].weight, m[10].bias), model, (scale, bias))
     model = eqx.nn.inference_mode(model)
-    return model, state, jax.vmap(lambda x: model(x, state)[0])
+    return model, state, jax.jit(jax.vmap(lambda x: model(x, state)[0]))
 
 
 def avg_pool(x):
