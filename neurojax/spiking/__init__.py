@@ -18,6 +18,7 @@ from ._classification import (
     spike_count_cross_entropy as spike_count_cross_entropy,
     spike_count_mse as spike_count_mse,
 )
+from ._conversion import from_ann as from_ann
 from ._decoders import first_spike_times as first_spike_times
 from ._delay import Delay as Delay
 from ._dropout import Dropout as Dropout
@@ -40,6 +41,7 @@ from ._learnable_delays import (
     with_sigma as with_sigma,
 )
 from ._losses import first_spike_cross_entropy as first_spike_cross_entropy, shortfall as shortfall
+from ._measure import NetworkMeasures as NetworkMeasures, energy as energy, measure as measure
 from ._network import (
     Node as Node,
     Previous as Previous,
