@@ -7,6 +7,7 @@ from ._checks import (
     is_known as is_known,
     non_negative as non_negative,
     positive as positive,
+    refuse_nan as refuse_nan,
 )
 from ._convolutions import with_fast_convolutions as with_fast_convolutions
 from ._drives import (

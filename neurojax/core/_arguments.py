@@ -2,12 +2,10 @@
 
 from typing import Any, cast
 
-import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optimistix as optx
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ._checks import is_known
@@ -15,10 +13,6 @@ from ._drives import Arrivals, Series, held, is_timed, resolved, value_at
 from ._recording import RASTER, Record, Reduction
 from ._solution import RunState
 from ._system import Clock, SpikingSystem, System
-
-# Of implicit steps. What is solved for is a slope in some, of hundreds of mV/ms and rounded to 1e-4
-# in single precision; Newton's last step is far better than its tolerance.
-ROOT_TOLERANCES = {jnp.dtype("float64"): 1e-6, jnp.dtype("float32"): 1e-3}
 
 
 def as_start(system: System, state: PyTree | None, key: PRNGKeyArray | None) -> RunState:
@@ -207,39 +201,6 @@ def _misfit(system: System, state: PyTree, value: Any) -> str:
             name = jax.tree_util.keystr(path)
             return f"the rate of state{name} gets shape {r.shape}, the state has {s.shape}."
     return ""
-
-
-def usable(solver: Any, system: System, stochastic: bool) -> diffrax.AbstractSolver:
-    """A solver that can do it, or an error that names it."""
-    if solver is None:
-        return _with_root_finder(system.default_solver)
-    if not isinstance(solver, diffrax.AbstractSolver):
-        raise TypeError(f"solver must be a diffrax solver, got {solver!r}.")
-    name = type(solver).__name__
-    if isinstance(solver, diffrax.SemiImplicitEuler):
-        raise TypeError(
-            "diffrax.SemiImplicitEuler is for split (position, momentum) systems; neurojax's own "
-            "SemiImplicitEuler takes a system's stiff part implicitly."
-        )
-    if stochastic and not isinstance(
-        solver, diffrax.AbstractItoSolver | diffrax.AbstractStratonovichSolver
-    ):
-        raise TypeError(f"solver {name} cannot integrate the noise of {type(system).__name__}.")
-    return _with_root_finder(solver)
-
-
-def _with_root_finder(solver: diffrax.AbstractSolver) -> diffrax.AbstractSolver:
-    """An implicit diffrax solver with a root finder that stands alone.
-
-    Diffrax's default takes its tolerances from a step-size controller, and gives up where that
-    would try a smaller step; neither exists on a fixed grid.
-    """
-    finder = getattr(solver, "root_finder", None)
-    if finder is None or isinstance(finder.rtol, float):
-        return solver
-    tolerance = ROOT_TOLERANCES[jnp.result_type(float)]
-    newton = optx.Newton(rtol=tolerance, atol=tolerance)
-    return eqx.tree_at(lambda s: s.root_finder, solver, newton)
 
 
 def refuse_event_arguments(controller: Any, ts: Any) -> None:

@@ -11,7 +11,6 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
-from ._checks import is_known
 from ._convolutions import with_fast_convolutions
 from ._drives import Series, held as held_drive, is_held, is_timed, value_at
 from ._recording import RASTER, SPIKES, Record, Reduction, emits, observe, packed
@@ -35,15 +34,18 @@ class _Carry(NamedTuple):
 
 
 class ClockRun(eqx.Module):
-    """One clocked run: what does not change from step to step."""
+    """One clocked run: what does not change from step to step.
+
+    `rows` has what is known of drive and incoming in each step, by `rows_of`.
+    """
 
     stepper: Stepper
     drive: PyTree
     incoming: PyTree
+    rows: tuple[PyTree, PyTree]
     record: Record
     key: PRNGKeyArray | None
     meter: diffrax.AbstractProgressMeter
-    stochastic: bool
     dt: float = eqx.field(static=True)
     steps: int = eqx.field(static=True)
     every: int = eqx.field(static=True)
@@ -58,14 +60,13 @@ class ClockRun(eqx.Module):
         carry = self._start(start)
         blocks, rest = divmod(self.steps, self.every)
         whole = blocks * self.every
-        rows = self._rows(start)
         in_blocks = jax.tree.map(
-            lambda x: x[:whole].reshape(blocks, self.every, *x.shape[1:]), rows
+            lambda x: x[:whole].reshape(blocks, self.every, *x.shape[1:]), self.rows
         )
         carry, (samples, bits) = scan(self._block, carry, in_blocks, blocks)
         bits = jax.tree.map(lambda x: x.reshape(-1, x.shape[-1]), bits)
         if rest:
-            last_rows = jax.tree.map(lambda x: x[whole:], rows)
+            last_rows = jax.tree.map(lambda x: x[whole:], self.rows)
             carry, (last, last_bits) = self._block(carry, last_rows, rest)
             samples = jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), samples, last)
             bits = jax.tree.map(
@@ -114,20 +115,6 @@ class ClockRun(eqx.Module):
         meter = self.meter.init()
         first = clock.step
         return _Carry(first, first, start.state, solver_state, jnp.array(True), reduced, meter)
-
-    def _rows(self, start: RunState) -> tuple[PyTree, PyTree]:
-        """Of drive and incoming, what is a Series on this grid: a row for each step, None for the
-        rest. A loop has no better way to take them, nor to give their gradient."""
-        at = start.step + np.arange(self.steps, dtype=np.int32)
-
-        def rows(x: Any) -> Array | None:
-            if not isinstance(x, Series) or x.dt is not None:
-                return None
-            if is_known(start.step) and int(start.step) + self.steps <= len(x.values):
-                return x.values[int(start.step) :][: self.steps]
-            return x.values[jnp.clip(at, 0, len(x.values) - 1)]
-
-        return jax.tree.map(rows, (self.drive, self.incoming), is_leaf=is_timed)
 
     def _block(
         self, carry: _Carry, rows: PyTree, steps: int | None = None
@@ -179,7 +166,7 @@ class ClockRun(eqx.Module):
         return jax.eval_shape(lambda: self._jump(start.step, start.state))[1]
 
     def _noise(self, step: Array) -> PRNGKeyArray | None:
-        return self._key(step, 0) if self.stochastic else None
+        return self._key(step, 0) if self.stepper.stochastic else None
 
     def _key(self, step: Array, purpose: int) -> PRNGKeyArray | None:
         return None if self.key is None else jr.fold_in(jr.fold_in(self.key, step), purpose)
@@ -202,6 +189,20 @@ class ClockRun(eqx.Module):
             failure=jnp.where(all_finite(carry.state), jnp.where(carry.solved, 0, 3), 1),
             about=self.about,
         )
+
+
+def rows_of(drive: PyTree, first: int, steps: int) -> PyTree:
+    """Of a drive, what is a Series on the clock's grid: a row for each step; None for the rest. A
+    loop has no better way to take them, nor to give their gradient."""
+
+    def rows(x: Any) -> Array | None:
+        if not isinstance(x, Series) or x.dt is not None:
+            return None
+        if first + steps <= len(x.values):
+            return x.values[first : first + steps]
+        return x.values[np.clip(first + np.arange(steps), 0, len(x.values) - 1)]
+
+    return jax.tree.map(rows, drive, is_leaf=is_timed)
 
 
 def _held(drive: PyTree, clock: Clock, row: PyTree) -> PyTree:

@@ -217,7 +217,7 @@ class EventRun(eqx.Module):
         fell = there & waiting.above
         spiked = (there & ~waiting.above) | waiting.lifted
         state = system.reset(carry.state, spiked.astype(before.dtype))
-        release = jnp.where(spiked, carry.t + system.refractory, waiting.release)
+        release = jnp.where(spiked, carry.t + system.refractory_period, waiting.release)
         stays = system.spike_condition(state) >= before
         state = system.freeze(state, release > carry.t)
         above = (waiting.above & ~fell) | (spiked & stays)

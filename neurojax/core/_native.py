@@ -70,7 +70,7 @@ def _mark(context: Any, value: Any) -> list[Any]:
     call = value.owner
     if getattr(call, "name", None) == "func.call":
         marks = {"xla_cpu_small_call": "true", "inlineable": "false"}
-        attributes = {name: ir.StringAttr.get(mark) for name, mark in marks.items()}
+        attributes: dict[str, ir.Attribute] = {k: ir.StringAttr.get(v) for k, v in marks.items()}
         call.attributes["mhlo.frontend_attributes"] = ir.DictAttr.get(attributes)
     return [value]
 

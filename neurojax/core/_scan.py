@@ -20,7 +20,8 @@ from ._native import (
 )
 
 # A gradient stores one state a step; beyond this many bytes (about a core's cache) it stores one
-# in about sqrt(steps): recomputing the steps between costs no more than the memory did.
+# in about sqrt(steps): recomputing the steps between costs no more than the memory did. (But what
+# comes out of each step is then written twice.)
 STACKED_STATES_LIMIT = 2**22
 
 # The name by which a solver marks what is dear to compute and cheap to keep (`checkpoint_name`).
@@ -38,7 +39,7 @@ def scan(body: Body, carry: PyTree, rows: PyTree, length: int) -> tuple[PyTree, 
     as well.
     """
     body = with_fast_convolutions(body)
-    if length < 4 or length * bytes_of(carry) <= STACKED_STATES_LIMIT:
+    if length < 4 or _is_stackable(body, carry, rows, length):
         return _loop(body, carry, rows, length, 1)
     block = round(length**0.5)
     whole = length - length % block
@@ -51,6 +52,20 @@ def scan(body: Body, carry: PyTree, rows: PyTree, length: int) -> tuple[PyTree, 
     return carry, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), out, rest)
 
 
+def _is_stackable(body: Body, carry: PyTree, rows: PyTree, length: int) -> bool:
+    """Whether a gradient may well store all states: few bytes, or no more than what the loop takes
+    and gives, which is all in memory in any case."""
+    if length * bytes_of(carry) <= STACKED_STATES_LIMIT:
+        return True
+    row = _row_of(rows)
+    return bytes_of(row) + bytes_of(jax.eval_shape(body, carry, row)[1]) >= bytes_of(carry)
+
+
+def _row_of(rows: PyTree) -> PyTree:
+    """What a row of them looks like."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), rows)
+
+
 def _loop(
     body: Body, carry: PyTree, rows: PyTree, blocks: int, block: int
 ) -> tuple[PyTree, PyTree]:
@@ -58,8 +73,7 @@ def _loop(
     # Of a loop of one step XLA makes wrong native code.
     if blocks < 2 or jax.default_backend() != "cpu" or bytes_of(carry) > NATIVE_STATE_LIMIT:
         return _rematerialised(body, carry, rows, blocks, block)
-    row = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), rows)
-    program, shape = jax.make_jaxpr(body, return_shape=True)(carry, row)
+    program, shape = jax.make_jaxpr(body, return_shape=True)(carry, _row_of(rows))
     # XLA drops what is done with empty arrays, and then has no place for what it was done with.
     if not is_native(program.jaxpr) or any(x.size == 0 for x in program.consts):
         return _rematerialised(body, carry, rows, blocks, block)

@@ -11,7 +11,7 @@ from jaxtyping import PRNGKeyArray, PyTree
 
 from . import _arguments as arguments
 from ._checks import is_known, refuse_nan
-from ._clock import ClockRun, Until
+from ._clock import ClockRun, Until, rows_of
 from ._drives import held, value_at
 from ._event import EventRun
 from ._flow import flowing, is_stochastic
@@ -19,7 +19,7 @@ from ._kept_positive import plain
 from ._progress import as_meter
 from ._recording import Record, as_record
 from ._solution import RunState, Solution, check
-from ._stepper import Stepper
+from ._stepper import Stepper, usable
 from ._system import Clock, SpikingSystem, System, Time
 
 
@@ -104,24 +104,26 @@ def _clock_run(
     steps, dt = arguments.steps_between(start, t1, dt)
     if every < 1:
         raise ValueError(f"every must be a positive number of steps, got {every}.")
-    drive = arguments.clocked_drive(system, start.state, drive, int(start.step), steps, dt)
+    done = int(start.step)
+    drive = arguments.clocked_drive(system, start.state, drive, done, steps, dt)
+    incoming = arguments.clocked_incoming(system, start, incoming, steps, dt)
     first = value_at(held(drive, Clock(jnp.zeros((), jnp.int32), dt)), 0.0)
-    stochastic = is_stochastic(system, start.state, first)
-    if stochastic and start.key is None:
+    stepper = Stepper.of(system, start.state, first, solver)
+    if stepper.stochastic and start.key is None:
         raise ValueError(f"key: {type(system).__name__} has noise and needs a random key.")
-    solver = arguments.usable(solver, system, stochastic)
     return ClockRun(
-        stepper=Stepper(system, solver, flowing(system, start.state, first)),
+        stepper=stepper,
         drive=drive,
-        incoming=arguments.clocked_incoming(system, start, incoming, steps, dt),
+        incoming=incoming,
+        rows=(rows_of(drive, done, steps), rows_of(incoming, done, steps)),
         record=record,
         key=start.key,
         meter=as_meter(progress, steps),
-        stochastic=stochastic,
         dt=dt,
         steps=steps,
         every=min(every, steps),
-        about=f"{type(system).__name__}, {steps} steps of {dt:g} ms by {type(solver).__name__}",
+        about=f"{type(system).__name__}, {steps} steps of {dt:g} ms by "
+        f"{type(stepper.solver).__name__}",
     )
 
 
@@ -149,7 +151,7 @@ def _event_run(
         raise ValueError(f"{type(system).__name__} spikes at random and needs a clock: give dt.")
     if is_stochastic(system, start.state, value_at(drive, 0.0)):
         raise ValueError(f"{type(system).__name__} has noise and needs a fixed grid: give dt.")
-    solver = arguments.usable(diffrax.Tsit5() if solver is None else solver, system, False)
+    solver = usable(diffrax.Tsit5() if solver is None else solver, system, False)
     if controller is None:
         precise = jnp.result_type(float) == jnp.float64
         rtol = 1e-10 if precise else 1e-5

@@ -5,11 +5,16 @@ from typing import Any
 import diffrax
 import equinox as eqx
 import jax.numpy as jnp
+import optimistix as optx
 from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
 from ._exact_linear import ExactLinear
-from ._flow import Flow, terms_of
+from ._flow import Flow, flowing, is_stochastic, terms_of
 from ._system import Clock, System
+
+# Of implicit steps. What is solved for is a slope in some, of hundreds of mV/ms and rounded to 1e-4
+# in single precision; Newton's last step is far better than its tolerance.
+ROOT_TOLERANCES = {jnp.dtype("float64"): 1e-6, jnp.dtype("float32"): 1e-3}
 
 
 class Stepper(eqx.Module):
@@ -22,6 +27,17 @@ class Stepper(eqx.Module):
     system: System
     solver: diffrax.AbstractSolver
     flows: PyTree[bool]
+    stochastic: bool = eqx.field(static=True)
+
+    @classmethod
+    def of(cls, system: System, state: PyTree, drive: PyTree, solver: Any = None) -> "Stepper":
+        """By this solver or the system's own; state and drive only tell what flows.
+
+        Raises `TypeError` for a solver that cannot do it.
+        """
+        stochastic = is_stochastic(system, state, drive)
+        solver = usable(solver, system, stochastic)
+        return cls(system, solver, flowing(system, state, drive), stochastic)
 
     def init(
         self, clock: Clock, state: PyTree, drive: PyTree, noise: PRNGKeyArray | None
@@ -75,3 +91,36 @@ class Stepper(eqx.Module):
         end = Clock(clock.step + 1, clock.dt).t if absolute else jnp.full_like(clock.t, clock.dt)
         terms = terms_of(Flow(self.system, held, clock.t - start), y, noise, self.solver)
         return y, held, terms, (start, end)
+
+
+def usable(solver: Any, system: System, stochastic: bool) -> diffrax.AbstractSolver:
+    """A solver that can do it, or an error that names it."""
+    if solver is None:
+        return _with_root_finder(system.default_solver)
+    if not isinstance(solver, diffrax.AbstractSolver):
+        raise TypeError(f"solver must be a diffrax solver, got {solver!r}.")
+    name = type(solver).__name__
+    if isinstance(solver, diffrax.SemiImplicitEuler):
+        raise TypeError(
+            "diffrax.SemiImplicitEuler is for split (position, momentum) systems; neurojax's own "
+            "SemiImplicitEuler takes a system's stiff part implicitly."
+        )
+    if stochastic and not isinstance(
+        solver, diffrax.AbstractItoSolver | diffrax.AbstractStratonovichSolver
+    ):
+        raise TypeError(f"solver {name} cannot integrate the noise of {type(system).__name__}.")
+    return _with_root_finder(solver)
+
+
+def _with_root_finder(solver: diffrax.AbstractSolver) -> diffrax.AbstractSolver:
+    """An implicit diffrax solver with a root finder that stands alone.
+
+    Diffrax's default takes its tolerances from a step-size controller, and gives up where that
+    would try a smaller step; neither exists on a fixed grid.
+    """
+    finder = getattr(solver, "root_finder", None)
+    if finder is None or isinstance(finder.rtol, float):
+        return solver
+    tolerance = ROOT_TOLERANCES[jnp.result_type(float)]
+    newton = optx.Newton(rtol=tolerance, atol=tolerance)
+    return eqx.tree_at(lambda s: s.root_finder, solver, newton)

@@ -101,17 +101,22 @@ class SpikingSystem(System):
     """A System that spikes when `spike_condition` is above zero, and is then reset.
 
     A subclass owes `spike_condition` and `reset`, and has the fields `surrogate`, the derivative
-    that stands for the spike's in training, and `refractory` (ms, scalar or one for each neuron).
-    Where that can be above zero, it does the counting in its `jump`, and `freeze` freezes neurons
-    from outside.
+    that stands for the spike's in training, and `refractory` (ms, scalar or one for each neuron,
+    None for never). Where that can be above zero, it does the counting in its `jump`, and `freeze`
+    freezes neurons from outside.
     """
 
     default_record: ClassVar[tuple[str, ...]] = ("output", "spikes")
     synaptic: ClassVar[bool] = False
     """Whether it has synapses of its own, with currents or conductances: as a layer of a network it
     then `receive`s what comes in, where others have it as their drive."""
-    refractory: AbstractVar[Array]
+    refractory: AbstractVar[Array | None]
     surrogate: AbstractVar[Surrogate]
+
+    @property
+    def refractory_period(self) -> Array:
+        """`refractory` (ms), 0 for a neuron that never is."""
+        return jnp.zeros(()) if self.refractory is None else self.refractory
 
     @property
     def spike_stamp(self) -> int:

@@ -23,7 +23,7 @@ class BurstNeuronState(NamedTuple):
     w_dendrite: Float[Array, "*shape"]
     theta: Float[Array, "*shape"]
     since: Float[Array, "*shape"]
-    frozen: Int[Array, "*shape"]
+    frozen: Int[Array, "*shape"] | None
 
 
 @final
@@ -80,7 +80,7 @@ class BurstNeuron(IntegrateAndFire):
         v = jnp.broadcast_to(self.E_leak, self.shape)
         none = jnp.zeros_like(v)
         since = none + self.bap_delay + self.bap_duration
-        return BurstNeuronState(v, v, none, none, none, since, jnp.zeros(self.shape, jnp.int32))
+        return BurstNeuronState(v, v, none, none, none, since, self.unfrozen())
 
     def vector_field(self, t: Any, state: BurstNeuronState, drive: Any) -> BurstNeuronState:
         v_d = state.v_dendrite

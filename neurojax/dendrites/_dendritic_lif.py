@@ -19,7 +19,7 @@ class DendriticLIFState(NamedTuple):
     v: Float[Array, "*shape"]
     v_dendrite: Float[Array, "branch *shape"]
     g_syn: Float[Array, "branch *shape"]
-    frozen: Int[Array, "*shape"]
+    frozen: Int[Array, "*shape"] | None
 
 
 OF_BRANCHES = {"stacked": True}  # for `common_shape`: an axis of branches comes first
@@ -76,7 +76,7 @@ class DendriticLIF(IntegrateAndFire):
         v = jnp.broadcast_to(self.E_leak, self.shape)
         v_dendrite = jnp.broadcast_to(v[None], (self.branches, *self.shape))
         none = jnp.zeros_like(v_dendrite)
-        return DendriticLIFState(v, v_dendrite, none, jnp.zeros(self.shape, jnp.int32))
+        return DendriticLIFState(v, v_dendrite, none, self.unfrozen())
 
     def vector_field(self, t: Any, state: DendriticLIFState, drive: Any) -> DendriticLIFState:
         v, v_d = state.v, state.v_dendrite

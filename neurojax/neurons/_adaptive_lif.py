@@ -15,7 +15,7 @@ class AdaptiveLIFState(NamedTuple):
 
     v: Float[Array, "*shape"]
     theta: Float[Array, "*shape"]
-    frozen: Int[Array, "*shape"]
+    frozen: Int[Array, "*shape"] | None
 
 
 @final
@@ -41,7 +41,7 @@ class AdaptiveLIF(LeakyIntegrateAndFire):
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> AdaptiveLIFState:
         v = self.at_rest()
-        return AdaptiveLIFState(v, jnp.zeros_like(v), jnp.zeros(self.shape, jnp.int32))
+        return AdaptiveLIFState(v, jnp.zeros_like(v), self.unfrozen())
 
     def vector_field(self, t: Any, state: AdaptiveLIFState, drive: Any) -> AdaptiveLIFState:
         decay = -state.theta * (1 / self.tau_theta)

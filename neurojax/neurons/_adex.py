@@ -16,7 +16,7 @@ class AdExState(NamedTuple):
 
     v: Float[Array, "*shape"]
     w: Float[Array, "*shape"]
-    frozen: Int[Array, "*shape"]
+    frozen: Int[Array, "*shape"] | None
 
 
 @final
@@ -49,7 +49,7 @@ class AdEx(IntegrateAndFire):
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> AdExState:
         v = jnp.broadcast_to(self.E_leak, self.shape)
-        return AdExState(v, jnp.zeros_like(v), jnp.zeros(self.shape, jnp.int32))
+        return AdExState(v, jnp.zeros_like(v), self.unfrozen())
 
     def vector_field(self, t: Any, state: AdExState, drive: Any) -> AdExState:
         v, w, _ = state

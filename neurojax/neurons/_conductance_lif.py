@@ -17,7 +17,7 @@ class ConductanceLIFState(NamedTuple):
     v: Float[Array, "*shape"]
     g_exc: Float[Array, "*shape"]
     g_inh: Float[Array, "*shape"]
-    frozen: Int[Array, "*shape"]
+    frozen: Int[Array, "*shape"] | None
 
 
 @final
@@ -56,7 +56,7 @@ class ConductanceLIF(IntegrateAndFire):
     def initial_state(self, key: PRNGKeyArray | None = None) -> ConductanceLIFState:
         v = jnp.broadcast_to(self.E_leak, self.shape)
         none = jnp.zeros_like(v)
-        return ConductanceLIFState(v, none, none, jnp.zeros(self.shape, jnp.int32))
+        return ConductanceLIFState(v, none, none, self.unfrozen())
 
     def vector_field(self, t: Any, state: ConductanceLIFState, drive: Any) -> ConductanceLIFState:
         v, g_exc, g_inh, _ = state

@@ -17,7 +17,7 @@ class CurrentLIFState(NamedTuple):
 
     v: Float[Array, "*shape"]
     i_syn: Float[Array, "*shape"]
-    frozen: Int[Array, "*shape"]
+    frozen: Int[Array, "*shape"] | None
 
 
 @final
@@ -47,7 +47,7 @@ class CurrentLIF(LeakyIntegrateAndFire):
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> CurrentLIFState:
         v = self.at_rest()
-        return CurrentLIFState(v, jnp.zeros_like(v), jnp.zeros(self.shape, jnp.int32))
+        return CurrentLIFState(v, jnp.zeros_like(v), self.unfrozen())
 
     def vector_field(self, t: Any, state: CurrentLIFState, drive: Any) -> CurrentLIFState:
         decay = -state.i_syn * (1 / self.tau_syn)
@@ -64,7 +64,7 @@ class AlphaLIFState(NamedTuple):
     v: Float[Array, "*shape"]
     i_syn: Float[Array, "*shape"]
     rise: Float[Array, "*shape"]
-    frozen: Int[Array, "*shape"]
+    frozen: Int[Array, "*shape"] | None
 
 
 @final
@@ -94,7 +94,7 @@ class AlphaLIF(LeakyIntegrateAndFire):
     def initial_state(self, key: PRNGKeyArray | None = None) -> AlphaLIFState:
         v = self.at_rest()
         none = jnp.zeros_like(v)
-        return AlphaLIFState(v, none, none, jnp.zeros(self.shape, jnp.int32))
+        return AlphaLIFState(v, none, none, self.unfrozen())
 
     def vector_field(self, t: Any, state: AlphaLIFState, drive: Any) -> AlphaLIFState:
         rate = 1 / self.tau_syn

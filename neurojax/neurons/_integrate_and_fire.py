@@ -5,7 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ..core import (
     Clock,
@@ -22,11 +22,13 @@ CONVENTIONS = ("brian2", "nest")
 
 
 class IntegrateAndFire(SpikingSystem):
-    """A neuron that spikes at a threshold, is reset, and is refractory for `refractory` ms.
+    """A neuron that spikes at a threshold, is reset, and is refractory for `refractory` ms, never
+    where that is None.
 
     `shape` is that of the population; parameters are scalars or arrays of it. The state has the
-    membrane potential `v` and `frozen`, the steps for which a neuron is still refractory. A
-    subclass owes `distance` and `reset`, and holds v in its vector field by `unless_refractory`.
+    membrane potential `v` and `frozen`, the steps for which a neuron is still refractory, at first
+    `unfrozen`. A subclass owes `distance` and `reset`, and holds v in its vector field by
+    `unless_refractory`.
 
     `convention` is how a clock counts. "brian2": a spike when v is above threshold, stamped with
     the start of its step, and frozen while t − t_spike < refractory; other spikes arrive between
@@ -41,7 +43,9 @@ class IntegrateAndFire(SpikingSystem):
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, default=())
-    refractory: Array = eqx.field(converter=as_parameter, default=0.0, kw_only=True)
+    refractory: Array | None = eqx.field(
+        converter=lambda x: None if x is None else as_parameter(x), default=None, kw_only=True
+    )
     convention: str = eqx.field(static=True, default="brian2", kw_only=True)
     surrogate: Surrogate = eqx.field(static=True, default=superspike, kw_only=True)
     escape: EscapeNoise | None = eqx.field(default=None, kw_only=True)
@@ -53,7 +57,8 @@ class IntegrateAndFire(SpikingSystem):
 
     def __check_init__(self) -> None:
         name = type(self).__name__
-        non_negative(name, refractory=self.refractory)
+        if self.refractory is not None:
+            non_negative(name, refractory=self.refractory)
         if self.convention not in CONVENTIONS:
             known = " or ".join(repr(c) for c in CONVENTIONS)
             raise ValueError(f"{name}: convention must be {known}, got {self.convention!r}.")
@@ -73,10 +78,14 @@ class IntegrateAndFire(SpikingSystem):
 
     def unless_refractory(self, state: Any, rate: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The rate, or zero where a neuron is refractory."""
-        return jnp.where(state.frozen > 0, 0.0, rate)
+        return rate if state.frozen is None else jnp.where(state.frozen > 0, 0.0, rate)
+
+    def unfrozen(self) -> Int[Array, "*shape"] | None:
+        """The `frozen` of neurons that are not refractory."""
+        return None if self.refractory is None else jnp.zeros(self.shape, jnp.int32)
 
     def receive(self, state: Any, incoming: Float[Array, "..."]) -> Any:
-        return state._replace(v=state.v + jnp.where(state.frozen > 0, 0.0, incoming))
+        return state._replace(v=state.v + self.unless_refractory(state, incoming))
 
     def output(self, state: Any) -> Float[Array, "*shape"]:
         return state.v
@@ -85,10 +94,10 @@ class IntegrateAndFire(SpikingSystem):
         distance = self.distance(state)
         if self.convention == "nest":
             distance = jnp.where(distance == 0, jnp.finfo(distance.dtype).tiny, distance)
-        return jnp.where(state.frozen > 0, -1.0, distance)
+        return distance if state.frozen is None else jnp.where(state.frozen > 0, -1.0, distance)
 
     def freeze(self, state: Any, frozen: Bool[Array, "*shape"]) -> Any:
-        return state._replace(frozen=frozen.astype(jnp.int32))
+        return state if state.frozen is None else state._replace(frozen=frozen.astype(jnp.int32))
 
     @property
     def spike_stamp(self) -> int:
@@ -108,13 +117,16 @@ class IntegrateAndFire(SpikingSystem):
         if nest and incoming is not None:
             state = self.receive(state, incoming)
         spikes = self.fire(clock, state, key)
-        # NEST's steps are rounded up, and counted from the next one on.
-        steps = 1 - clock.steps(-self.refractory) if nest else clock.steps(self.refractory)
-        state = state._replace(frozen=jnp.where(spikes > 0, steps, state.frozen))
+        if self.refractory is not None:
+            # NEST's steps are rounded up, and counted from the next one on.
+            steps = 1 - clock.steps(-self.refractory) if nest else clock.steps(self.refractory)
+            state = state._replace(frozen=jnp.where(spikes > 0, steps, state.frozen))
         if incoming is not None and not nest:
             state = self.receive(state, incoming)
         state = self.reset(state, spikes)
-        return state._replace(frozen=jnp.maximum(state.frozen - 1, 0)), spikes
+        if self.refractory is not None:
+            state = state._replace(frozen=jnp.maximum(state.frozen - 1, 0))
+        return state, spikes
 
     def _key(self, key: PRNGKeyArray | None) -> PRNGKeyArray:
         if key is None:

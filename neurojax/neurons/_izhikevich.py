@@ -15,7 +15,7 @@ class IzhikevichState(NamedTuple):
 
     v: Float[Array, "*shape"]
     u: Float[Array, "*shape"]
-    frozen: Int[Array, "*shape"]
+    frozen: Int[Array, "*shape"] | None
 
 
 @final
@@ -44,7 +44,7 @@ class Izhikevich(IntegrateAndFire):
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> IzhikevichState:
         v = jnp.broadcast_to(self.c, self.shape)
-        return IzhikevichState(v, self.b * v, jnp.zeros(self.shape, jnp.int32))
+        return IzhikevichState(v, self.b * v, self.unfrozen())
 
     def vector_field(self, t: Any, state: IzhikevichState, drive: Any) -> IzhikevichState:
         v, u, _ = state

@@ -38,10 +38,14 @@ class LeakyIntegrateAndFire(IntegrateAndFire):
         return state.v - self.v_threshold
 
     def reset(self, state: Any, spikes: Float[Array, "*shape"]) -> Any:
-        return state._replace(v=where_spiked(spikes, reset_potential(self, state.v), state.v))
+        return state._replace(v=reset_potential(self, state.v, spikes))
 
 
-def reset_potential(neuron: Any, v: Float[Array, "*shape"]) -> Float[Array, "..."]:
-    """Where v is after a spike: at `v_reset`, or `v_threshold − v_reset` below where it was (as
-    much as it was above threshold remains)."""
-    return v - (neuron.v_threshold - neuron.v_reset) if neuron.soft_reset else neuron.v_reset
+def reset_potential(
+    neuron: Any, v: Float[Array, "*shape"], spikes: Float[Array, "*shape"]
+) -> Float[Array, "*shape"]:
+    """v after the spikes: at `v_reset`, or, of a soft reset, `v_threshold − v_reset` below where it
+    was (as much as it was above threshold remains)."""
+    if neuron.soft_reset:
+        return v - spikes * (neuron.v_threshold - neuron.v_reset)
+    return where_spiked(spikes, neuron.v_reset, v)

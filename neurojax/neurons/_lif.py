@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple, final
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ._leaky import LeakyIntegrateAndFire
@@ -12,7 +11,7 @@ class LIFState(NamedTuple):
     """Membrane potential, and the steps for which a neuron is still refractory."""
 
     v: Float[Array, "*shape"]
-    frozen: Int[Array, "*shape"]
+    frozen: Int[Array, "*shape"] | None
 
 
 @final
@@ -30,7 +29,7 @@ class LIF(LeakyIntegrateAndFire):
     """
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> LIFState:
-        return LIFState(self.at_rest(), jnp.zeros(self.shape, jnp.int32))
+        return LIFState(self.at_rest(), self.unfrozen())
 
     def vector_field(self, t: Any, state: LIFState, drive: Any) -> LIFState:
         return state._replace(v=self.leak(state, drive), frozen=None)

@@ -15,7 +15,7 @@ class NonlinearIFState(NamedTuple):
     """Membrane potential, and the steps for which a neuron is still refractory."""
 
     v: Float[Array, "*shape"]
-    frozen: Int[Array, "*shape"]
+    frozen: Int[Array, "*shape"] | None
 
 
 class NonlinearIF(IntegrateAndFire):
@@ -33,7 +33,7 @@ class NonlinearIF(IntegrateAndFire):
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> NonlinearIFState:
         v = jnp.broadcast_to(self.v_rest, self.shape)
-        return NonlinearIFState(v, jnp.zeros(self.shape, jnp.int32))
+        return NonlinearIFState(v, self.unfrozen())
 
     def flow(self, state: NonlinearIFState, own: Array, drive: Any) -> NonlinearIFState:
         """The state's rate where `own` is F(v)."""

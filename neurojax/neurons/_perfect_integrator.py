@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..core import as_parameter, positive, where_spiked
+from ..core import as_parameter, positive
 from ._integrate_and_fire import IntegrateAndFire
 from ._leaky import reset_potential
 from ._lif import LIFState
@@ -36,7 +36,7 @@ class IF(IntegrateAndFire):
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> LIFState:
         v = jnp.broadcast_to(self.v_start, self.shape)
-        return LIFState(v, jnp.zeros(self.shape, jnp.int32))
+        return LIFState(v, self.unfrozen())
 
     def vector_field(self, t: Any, state: LIFState, drive: Any) -> LIFState:
         rate = jnp.broadcast_to(drive / self.C_m, jnp.shape(state.v))
@@ -46,4 +46,4 @@ class IF(IntegrateAndFire):
         return state.v - self.v_threshold
 
     def reset(self, state: LIFState, spikes: Float[Array, "*shape"]) -> LIFState:
-        return state._replace(v=where_spiked(spikes, reset_potential(self, state.v), state.v))
+        return state._replace(v=reset_potential(self, state.v, spikes))

@@ -14,7 +14,7 @@ class PoissonNeuronState(NamedTuple):
     """Spikes expected since the step began, steps of refractoriness left."""
 
     expected: Float[Array, "*shape"]
-    frozen: Int[Array, "*shape"]
+    frozen: Int[Array, "*shape"] | None
 
 
 @final
@@ -41,7 +41,7 @@ class PoissonNeuron(IntegrateAndFire):
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> PoissonNeuronState:
         none = jnp.zeros(self.shape, jnp.result_type(float))
-        return PoissonNeuronState(none, jnp.zeros(self.shape, jnp.int32))
+        return PoissonNeuronState(none, self.unfrozen())
 
     def vector_field(self, t: Any, state: PoissonNeuronState, drive: Any) -> PoissonNeuronState:
         hazard = jnp.broadcast_to(jnp.maximum(drive, 0) / 1000, self.shape)

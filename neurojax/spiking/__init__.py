@@ -25,6 +25,15 @@ from ._encoders import (
 from ._first_spikes import FirstSpikes as FirstSpikes, first_spikes as first_spikes
 from ._layer import Layer as Layer
 from ._losses import first_spike_cross_entropy as first_spike_cross_entropy, shortfall as shortfall
+from ._network import (
+    Node as Node,
+    Previous as Previous,
+    SpikingNetwork as SpikingNetwork,
+    sequential as sequential,
+)
+from ._over_time import OverTime as OverTime
+from ._run import run as run
+from ._runner import NetworkRun as NetworkRun, NetworkState as NetworkState
 from ._spike_times import SpikeTimes as SpikeTimes, spike_times as spike_times
 from ._surrogates import (
     arctan as arctan,

@@ -38,7 +38,7 @@ def closed_form(
         tau_syn=neuron.tau_syn,
         threshold=neuron.v_threshold - neuron.v_rest,
         reset=neuron.v_reset - neuron.v_rest,
-        refractory=neuron.refractory,
+        refractory=neuron.refractory_period,
     )
     _refuse_endless("v_rest", m.threshold)
     _refuse_endless("v_reset", m.threshold - m.reset)

@@ -52,7 +52,7 @@ class Layer(SpikingSystem):
             )
 
     @property
-    def refractory(self) -> Array:
+    def refractory(self) -> Array | None:
         return self.neuron.refractory
 
     @property

@@ -133,7 +133,7 @@ def test_samples_follow_the_closed_form_between_spikes():
 @pytest.mark.usefixtures("x64")
 def test_started_above_threshold_it_waits_to_fall_before_it_may_spike():
     """By events a spike is a rise through the threshold: 3 exp(−t/10) never rises."""
-    above = LIFState(jnp.array(3.0), jnp.array(0, jnp.int32))
+    above = LIFState(jnp.array(3.0), None)
     falling = nj.simulate(nj.LIF(), 0.0, t1=30.0, state=above)
     assert falling.spikes.counts() == 0
     assert abs(falling.final.state.v - 3 * np.exp(-3)) < 1e-8

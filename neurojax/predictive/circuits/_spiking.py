@@ -32,7 +32,7 @@ def firing_rate(neuron: LIF, current: Float[Array, "*shape"]) -> Float[Array, "*
 def _rate_above(neuron: LIF, above: Array) -> Array:
     """Where the potential that is headed for is so far above threshold."""
     climb = jnp.log1p((neuron.v_threshold - neuron.v_reset) / above)
-    return 1 / (neuron.refractory + neuron.tau_m * climb)
+    return 1 / (neuron.refractory_period + neuron.tau_m * climb)
 
 
 def _unit(neuron: LIF) -> Array:
@@ -223,7 +223,8 @@ class SpikingHierarchy(LIFHierarchy):
     def initial_state(self, key: PRNGKeyArray | None = None) -> SpikingState:
         zeros = lambda *shape: jnp.zeros(shape, self.weights[0].dtype)  # noqa: E731
         after_spike = lambda neuron, *shape: LIFState(  # noqa: E731
-            zeros(*shape) + neuron.v_reset, jnp.zeros(shape, jnp.int32)
+            zeros(*shape) + neuron.v_reset,
+            None if neuron.refractory is None else jnp.zeros(shape, jnp.int32),
         )
         with_errors = self.widths[2:]
         return SpikingState(
