@@ -58,7 +58,10 @@ def network(task: snn_task.Task) -> snn.Sequential:
 def convolution(weight, bias, rngs) -> nnx.Conv:
     out, into, *_ = weight.shape
     layer = nnx.Conv(into, out, (3, 3), rngs=rngs)
-    layer.kernel[...], layer.bias[...] = jnp.asarray(weight.transpose(2, 3, 1, 0)), jnp.asarray(bias)
+    layer.kernel[...], layer.bias[...] = (
+        jnp.asarray(weight.transpose(2, 3, 1, 0)),
+        jnp.asarray(bias),
+    )
     return layer
 
 

@@ -1,10 +1,10 @@
 """The training steps of spiking networks that every side is asked for, in numpy: it runs in every
 venv.
 
-Leaky integrate-and-fire neurons on a clock, `u = BETA v + I`, a spike where u > 1, then `v = u - s`;
-in the gradient ds/du is `1 / (1 + SLOPE |u - 1|)^2`, through the reset as well. The readout
-`o = BETA o + I` has no threshold and is averaged over time. Cross-entropy; Adam on weights and
-biases, nothing else is learned.
+Leaky integrate-and-fire neurons on a clock, `u = BETA v + I`, a spike s where u > 1, then
+`v = u - s`; in the gradient ds/du is `1 / (1 + SLOPE |u - 1|)^2`, through the reset as well. The
+readout `o = BETA o + I` has no threshold and is averaged over time. Cross-entropy; Adam on weights
+and biases, nothing else is learned.
 """
 
 import os
@@ -15,7 +15,8 @@ import numpy as np
 BETA, SLOPE = 0.9, 25.0
 LEARNING_RATE = 1e-3
 WARM_UP = 5
-"""Training steps before the timing; every side reports the loss of each, which must agree."""
+"""Training steps before the timing; every side reports the loss of each, and the norm of the first
+gradient, which must agree."""
 
 
 @dataclass(frozen=True)

@@ -58,10 +58,11 @@ def train_and_serve(
         run()
 
     longer = jnp.concatenate([spikes, jnp.zeros_like(spikes[:late])])
+    slope = optax.global_norm(jax.jit(jax.grad(loss))(parameters, longer, labels))
     losses = [run(longer) for _ in range(snn_task.WARM_UP)]
     serve(
         {"run": run, "compile": compile_afresh, "first": first},
-        {"loss": losses},
+        {"loss": losses, "slope": [float(slope)]},
         loss=losses[-1],
         **about,
     )
