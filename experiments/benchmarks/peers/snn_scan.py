@@ -102,9 +102,8 @@ def step_by_step(parameters, x):
         o, _ = integrate(states[-1], current(layers[-1], spikes))
         return [*found, o], o
 
-    start = [jnp.zeros((x.shape[1], len(bias))) for _, bias in layers]
-    if feedback is not None:
-        start[0] = (start[0], start[0])
+    zeros = [jnp.zeros((x.shape[1], len(bias))) for _, bias in layers]
+    start = zeros if feedback is None else [(zeros[0], zeros[0]), *zeros[1:]]
     return jax.lax.scan(step, start, x)[1].mean(0)
 
 

@@ -58,16 +58,15 @@ def network(task: snn_task.Task) -> snn.Sequential:
 def convolution(weight, bias, rngs) -> nnx.Conv:
     out, into, *_ = weight.shape
     layer = nnx.Conv(into, out, (3, 3), rngs=rngs)
-    layer.kernel[...], layer.bias[...] = (
-        jnp.asarray(weight.transpose(2, 3, 1, 0)),
-        jnp.asarray(bias),
-    )
+    layer.kernel = nnx.Param(jnp.asarray(weight.transpose(2, 3, 1, 0)))
+    layer.bias = nnx.Param(jnp.asarray(bias))
     return layer
 
 
 def dense(weight, bias, rngs) -> nnx.Linear:
     layer = nnx.Linear(*weight.shape[::-1], rngs=rngs)
-    layer.kernel[...], layer.bias[...] = jnp.asarray(weight.T), jnp.asarray(bias)
+    layer.kernel = nnx.Param(jnp.asarray(weight.T))
+    layer.bias = nnx.Param(jnp.asarray(bias))
     return layer
 
 
@@ -78,7 +77,7 @@ def state_before(model: snn.Sequential, batch_size: int) -> list:
     for layer, zeros in zip(model.layers, model.initial_state(batch_size), strict=True):
         if zeros is None:
             states.append(None)
-            bias = layer.bias[...] if isinstance(layer, (nnx.Linear, nnx.Conv)) else bias
+            bias = jnp.asarray(getattr(layer, "bias", bias))
             continue
         at_rest = 0.0 if isinstance(layer, snn.LI) else SHIFT
         of_bias = bias * (1 - BETA**late) / (1 - BETA)
