@@ -104,6 +104,25 @@ def split(images: Images, held_out: int, seed: int) -> tuple[Images, Images]:
     return shuffled.take(slice(held_out, None)), shuffled.take(slice(held_out))
 
 
+def split_to(images: Images, held_out: int, learn: int | None, seed: int) -> tuple[Images, Images]:
+    """The same, with so many images to learn from (all unless given)."""
+    most = len(images.labels) - held_out
+    if held_out >= len(images.labels) or (learn is not None and learn > most):
+        asked = "" if learn is None else f"--train {learn} and "
+        raise ExperimentError(
+            f"{asked}--validation {held_out} are more than the {len(images.labels)} images"
+        )
+    rest, held = split(images, held_out, seed)
+    return rest.take(slice(learn)), held
+
+
+def normalised(name: str, images: Images, flat: bool) -> Images:
+    """Pixels of zero mean and unit variance over all images, flat or channels first."""
+    mean, sd = MOMENTS[name]
+    scaled = Images((images.pixels - np.float32(mean)) / np.float32(sd), images.labels)
+    return scaled.flat() if flat else scaled.channels_first()
+
+
 DATA = {"digits": digits, "mnist": mnist, "cifar": cifar}
 MOMENTS = {"digits": (0.305, 0.376), "mnist": (0.1307, 0.3081), "cifar": (0.4734, 0.2516)}
 """Mean and standard deviation of all pixels of the images to learn from."""

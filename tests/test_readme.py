@@ -21,6 +21,12 @@ def test_the_examples_run_and_print_what_they_say(capsys):
     assert capsys.readouterr().out.splitlines() == promised
 
 
+def test_the_network_of_the_docs_runs(capsys):
+    page = README.parent / "docs" / "spiking.md"
+    exec(compile(examples_of(page), page.name, "exec"), {})
+    assert capsys.readouterr().out == "(20, 32, 10)\n"
+
+
 def test_the_cell_of_the_docs_fires():
     names = {}
     exec(compile(examples_of(DENDRITES), DENDRITES.name, "exec"), names)

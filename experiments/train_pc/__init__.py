@@ -16,7 +16,6 @@ import numpy as np
 from experiments import datasets
 from experiments.datasets import Images
 from experiments.runner import (
-    ExperimentError,
     Run,
     at_least,
     interval,
@@ -28,8 +27,7 @@ from experiments.runner import (
 )
 
 if TYPE_CHECKING:
-    import optax
-    from jaxtyping import Array, PRNGKeyArray
+    from jaxtyping import Array
 
     from experiments.train_pc.recipes import Recipe
     from neurojax.learning import Fit
@@ -107,10 +105,14 @@ def one_seed(
     import jax
     import jax.numpy as jnp
 
-    learn, held_out = split(config, learn, seed)
+    held = config.validation or len(learn.labels) // 10
+    learn, held_out = datasets.split_to(learn, held, config.train, seed)
     measured = held_out if config.on == "validation" else test
     learn, held_out, measured = jax.tree.map(
-        jnp.asarray, tuple(as_input(recipe, x) for x in (learn, held_out, measured))
+        jnp.asarray,
+        tuple(
+            datasets.normalised(recipe.data, x, recipe.flat) for x in (learn, held_out, measured)
+        ),
     )
     model = recipe.network(key(seed, "initial weights"))
     found = {}
@@ -118,25 +120,6 @@ def one_seed(
         fit = train(config, recipe, run, model, rule, learn, held_out, seed)
         found[rule] = measure(config, recipe, fit, rule, measured)
     return found
-
-
-def split(config: Config, learn: Images, seed: int) -> tuple[Images, Images]:
-    """Images to learn from and those of validation, by seed."""
-    held = config.validation or len(learn.labels) // 10
-    train = len(learn.labels) - held if config.train is None else config.train
-    if not 0 < held < len(learn.labels) or train > len(learn.labels) - held:
-        raise ExperimentError(
-            f"--train {train} and --validation {held} are more than the {len(learn.labels)} images"
-        )
-    learn, held_out = datasets.split(learn, held, seed)
-    return learn.take(slice(train)), held_out
-
-
-def as_input(recipe: Recipe, images: Images) -> Images:
-    """Pixels of zero mean and unit variance over all images, flat or channels first."""
-    mean, sd = datasets.MOMENTS[recipe.data]
-    scaled = Images((images.pixels - np.float32(mean)) / np.float32(sd), images.labels)
-    return scaled.flat() if recipe.flat else scaled.channels_first()
 
 
 def train(
@@ -151,6 +134,7 @@ def train(
 ) -> Fit:
     import jax
 
+    from experiments.recipes import adam, augmentation
     from neurojax import predictive
 
     epochs = config.epochs or recipe.epochs
@@ -167,27 +151,11 @@ def train(
         epochs=epochs,
         batch_size=recipe.batch_size,
         key=key(seed, "batches"),
-        augment=augmentation(config.task),
+        augment=augmentation(recipe.image, recipe.shift, recipe.mirrored),
         validation=held_out,
         evaluate=evaluate,
     )
     return run.fit(f"seed-{seed}/{rule}", trainer)
-
-
-@cache
-def adam(rate: float, decay: float, updates: int) -> optax.GradientTransformation:
-    """One object for all seeds, which so share one compiled epoch."""
-    import optax
-
-    schedule = optax.warmup_cosine_decay_schedule(0.0, rate, updates // 20 + 1, updates)
-    return optax.adamw(schedule, weight_decay=decay, mask=weights)
-
-
-def weights(model: Any) -> Any:
-    """Decay is of weights, not of biases."""
-    import jax
-
-    return jax.tree.map(lambda x: x.ndim > 1, model)
 
 
 @cache
@@ -200,24 +168,6 @@ def rule_of(task: str, name: str, steps: int | None, step_size: float | None) ->
     given = {"steps": steps, "step_size": step_size}
     how |= {k: v for k, v in given.items() if v is not None and name != "bp"}
     return rule_named(name, **how)
-
-
-@cache
-def augmentation(task: str) -> Any:
-    """One function for all seeds, likewise."""
-    from experiments.train_pc.networks import shifted
-    from experiments.train_pc.recipes import RECIPES
-
-    recipe = RECIPES[task]
-    if not recipe.shift:
-        return None
-
-    def augment(batch: tuple[Array, Array], key: PRNGKeyArray) -> tuple[Array, Array]:
-        x, y = batch
-        images = x.reshape(len(x), *recipe.image)
-        return shifted(recipe.shift, recipe.mirrored, images, key).reshape(x.shape), y
-
-    return augment
 
 
 def evaluate(model: Hierarchy, images: Images) -> dict[str, Array]:

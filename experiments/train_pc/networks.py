@@ -1,4 +1,4 @@
-"""The hierarchies that are trained, and what is done to their images."""
+"""The hierarchies that are trained."""
 
 from __future__ import annotations
 
@@ -71,20 +71,3 @@ def deep(in_size: int, width: int, classes: int, depth: int, key: PRNGKeyArray) 
     they are small; those of logits cease to as these grow sure, and leave backprop's gradient."""
     fresh, scaled = jr.split(key)
     return mupc(residual_mlp(in_size, width, classes, depth, fresh), scaled)
-
-
-def shifted(most: int, mirrored: bool, images: Array, key: PRNGKeyArray) -> Array:
-    """Each image [channel, height, width] moved by up to `most` pixels, and mirrored or not."""
-    size = images.shape[-2:]
-    padded = jnp.pad(images, ((0, 0), (0, 0), (most, most), (most, most)))
-    keys = jr.split(key)
-    by = jr.randint(keys[0], (len(images), 2), 0, 2 * most + 1)
-
-    def crop(image: Array, by: Array) -> Array:
-        return jax.lax.dynamic_slice(image, (0, by[0], by[1]), (image.shape[0], *size))
-
-    moved = jax.vmap(crop)(padded, by)
-    if not mirrored:
-        return moved
-    turn = jr.bernoulli(keys[1], 0.5, (len(images), 1, 1, 1))
-    return jnp.where(turn, moved[..., ::-1], moved)

@@ -1,12 +1,25 @@
 """Which nodes of a network go through time together, and in which order."""
 
+import math
 from typing import Literal, NamedTuple
+
+import equinox as eqx
+import jax
+from flax import nnx
 
 from ..core import System
 from ._network import SpikingNetwork, name_of, order_in_step, reaches
 from ._over_time import OverTime
+from ._shapes import Shapes
 
 How = Literal["layers", "steps"]
+
+
+# On a CPU, what a node of a cycle gives in a step may be this many numbers before it is better to
+# have the nodes around in its loop as well, where their values stay in the cache: 256 recurrent
+# neurons in 100 steps, a gradient, took 18 ms by layers and 22 by steps for 32 samples, 86 and 67
+# for 128. Convolutions stay outside: in a loop their gradients are many times slower.
+LOOP_LIMIT = 2**14
 
 
 class Part(NamedTuple):
@@ -17,7 +30,7 @@ class Part(NamedTuple):
     loop: bool
 
 
-def planned(network: SpikingNetwork, how: How) -> list[Part]:
+def planned(network: SpikingNetwork, how: str) -> list[Part]:
     """The parts in turn. By "layers" only nodes of one cycle are together, and Systems alone; by
     "steps" all are.
 
@@ -37,6 +50,16 @@ def planned(network: SpikingNetwork, how: How) -> list[Part]:
                     'it goes neither in a cycle nor with how="steps".'
                 )
     return parts
+
+
+def faster(network: SpikingNetwork, shapes: Shapes, samples: int) -> How:
+    """The way that is likely the faster one here."""
+    modules = [node.module for node in network.nodes.values()]
+    in_cycles = [n for n, reached in reaches(network).items() if n in reached]
+    widest = max((samples * math.prod(shapes.given[n].shape) for n in in_cycles), default=0)
+    apart = any(isinstance(m, eqx.nn.Conv | nnx.Conv | OverTime) for m in modules)
+    on_cpu = jax.default_backend() == "cpu"
+    return "steps" if on_cpu and widest >= LOOP_LIMIT and not apart else "layers"
 
 
 def _part(network: SpikingNetwork, nodes: tuple[str, ...]) -> Part:

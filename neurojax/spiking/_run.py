@@ -14,7 +14,7 @@ from ..core import plain, positive, refuse_nan
 from ._loop import Values
 from ._network import SpikingNetwork
 from ._over_time import OverTime
-from ._plan import planned
+from ._plan import faster, planned
 from ._runner import NetworkRun, NetworkState, Runner, run_in_chunks
 from ._shapes import Shapes, shapes_of
 
@@ -44,7 +44,8 @@ def run(
     - `state`: an earlier run's, to go on from; `key` for what is drawn at random.
     - `record`: names of nodes, for what they give in each step, or `"node.v"`, a part of a neuron's
       state after each step.
-    - `how`: "layers" and "steps" force one way for all nodes; the results are the same.
+    - `how`: "layers" and "steps" force one way for all nodes, "auto" takes the faster one; the
+      results are the same.
     - `chunk`: steps that a gradient remembers at a time. It recomputes the others from the states
       between: memory goes with `chunk + time / chunk`. Unless given, all, or about the square root
       of them where they would fill more than a gigabyte.
@@ -60,9 +61,9 @@ def run(
     positive("spiking.run", dt=dt)
     if how not in ("auto", "layers", "steps"):
         raise ValueError(f'spiking.run: how must be "auto", "layers" or "steps", got {how!r}.')
-    parts = planned(network, "steps" if how == "steps" else "layers")
     shapes = shapes_of(network, named, dt)
     steps, samples = next(iter(named.values())).shape[:2]
+    parts = planned(network, faster(network, shapes, samples) if how == "auto" else how)
     whole = _needing_all_time(network)
     if chunk is None:
         chunk = steps if whole else _affordable(shapes, steps, samples)

@@ -154,7 +154,7 @@ def test_another_key_may_be_given_on_going_on():
 def test_a_model_and_where_it_stands_go_in_one_file(tmp_path):
     sol = nj.simulate(LIF, CURRENTS, t1=7.3, dt=DT)
     nj.save(tmp_path / "both", (LIF, sol.final), {"note": "day 1"})
-    model, state = nj.load(tmp_path / "both", (nj.LIF(shape=(3,)), sol.final))
+    model, state = nj.load(tmp_path / "both", (nj.LIF(shape=(3,), refractory=0.5), sol.final))
 
     assert model.refractory == 2
     equal(state, sol.final)

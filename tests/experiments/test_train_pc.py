@@ -9,6 +9,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
+from experiments.recipes import shifted
 from experiments.runner.command import main
 from experiments.train_pc import networks
 from experiments.train_pc.recipes import RECIPES, RULES
@@ -29,7 +30,7 @@ def test_blocks_pool_the_means_of_what_is_active():
 
 def test_images_move_within_their_frame():
     images = jnp.zeros((40, 1, 9, 9)).at[:, :, 4, 4].set(1).at[:, :, 4, 5].set(0.5)
-    moved = np.asarray(networks.shifted(2, True, images, jr.key(0)))
+    moved = np.asarray(shifted(2, True, images, jr.key(0)))
     np.testing.assert_allclose(moved.sum((1, 2, 3)), 1.5)
     rows, columns = np.unravel_index(moved.reshape(40, -1).argmax(1), (9, 9))
     assert {*rows} == {*columns} == {2, 3, 4, 5, 6}

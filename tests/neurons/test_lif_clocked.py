@@ -115,7 +115,7 @@ def test_threshold_is_strict():
 
 @pytest.mark.usefixtures("x64")
 def test_started_above_threshold_it_spikes_in_the_first_step():
-    above = LIFState(jnp.array(3.0), None)
+    above = LIFState(jnp.array(3.0), jnp.array(0, jnp.int32))
     sol = nj.simulate(nj.LIF(**CELL), 0.0, t1=1.0, dt=0.1, state=above)
 
     assert sol.spikes.times.tolist() == [0.0]
