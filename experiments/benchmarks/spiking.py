@@ -15,7 +15,7 @@ SLOPE = {"dense": 1e-3, "small": 1e-4, "recurrent": 3e-3, "conv": 1e-2}
 SETTINGS = {
     "torch": ("loop, MKL", "hand, MKL", "loop, oneDNN", "hand, oneDNN"),
     "spyx": ("",),
-    "jaxpike": ("",),
+    "jaxpike": ("keep", "remat"),
 }
 
 

@@ -1,6 +1,7 @@
 """jaxpike: its graph or chain of layers, run by `unroll`, one step in each pass of the loop.
 
-More of them, eight by its default, are faster on a GPU and slower here.
+Eight, its default for a GPU, take three times as long here. Settings: the gradient keeps what each
+step computed, or computes it again (`remat_step`).
 """
 
 # pyright: reportMissingImports=false
@@ -74,17 +75,24 @@ def is_learned(network: jp.Graph):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", choices=["recurrent"], required=True)
-    task = snn_task.TASKS[parser.parse_args().task]
+    parser.add_argument("--setting", choices=["keep", "remat"], required=True)
+    options = parser.parse_args()
+    task, remat = snn_task.TASKS[options.task], options.setting == "remat"
     snn_task.on_one_core()
     start = network(task)
     learned, fixed = eqx.partition(start, is_learned(start))
 
     def logits(learned, x):
-        outputs, _ = jp.unroll(eqx.combine(learned, fixed), x, scan_unroll=1)
+        model = eqx.combine(learned, fixed)
+        outputs, _ = jp.unroll(model, x, scan_unroll=1, remat_step=remat)
         return outputs.mean(0) / SCALE
 
     train_and_serve(
-        task, learned, logits, version=f"jaxpike {version('jaxpike')}, jax {jax.__version__}"
+        task,
+        learned,
+        logits,
+        version=f"jaxpike {version('jaxpike')}, jax {jax.__version__}",
+        setting=options.setting,
     )
 
 
