@@ -34,7 +34,7 @@ LAYERS = [
 
 def with_weights(layer, change):
     if isinstance(layer, eqx.Module):
-        return eqx.tree_at(lambda x: x.weight, layer, change(layer.weight))
+        return eqx.tree_at(lambda x: x.weight, layer, change(layer.weight))  # pyright: ignore[reportAttributeAccessIssue]
     layer = nnx.clone(layer)
     layer.kernel = nnx.Param(change(layer.kernel[...]))
     return layer

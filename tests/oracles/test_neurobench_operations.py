@@ -176,7 +176,7 @@ def test_a_whole_network(name, data, inputs, neurobench):
     neurons = [n for n, node in network.nodes.items() if isinstance(node.module, nj.LIF)]
     seen = spiking.run(network, sent, record=neurons).recorded
     for name_of_ours, theirs in zip(neurons, all_of(neurobench, name, "activation"), strict=True):
-        np.testing.assert_array_equal(np.moveaxis(seen[name_of_ours], 0, 1), theirs)
+        np.testing.assert_array_equal(np.asarray(seen[name_of_ours]).swapaxes(0, 1), theirs)
         assert 0.01 < theirs.mean() < 0.5
 
     found = spiking.measure(network, sent, batch_size=3)

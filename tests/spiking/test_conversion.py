@@ -128,7 +128,8 @@ def flax_network():
     norms = [nnx.BatchNorm(6, rngs=rngs), nnx.BatchNorm(9, rngs=rngs)]
     for seed, norm in enumerate(norms):
         values = statistics(jr.key(seed), norm.num_features)
-        norm.mean[...], norm.var[...], norm.scale[...], norm.bias[...] = values
+        norm.mean[...], norm.var[...] = values[:2]
+        norm.scale[...], norm.bias[...] = values[2:]  # pyright: ignore[reportOptionalSubscript]
     model = nnx.Sequential(
         nnx.Conv(2, 6, (3, 3), use_bias=False, rngs=rngs),
         norms[0],
