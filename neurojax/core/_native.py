@@ -1,5 +1,6 @@
 """Parts of a program as one native function each, on a CPU: `native`, and where that can be."""
 
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -143,7 +144,7 @@ def decided(predicate: Bool[Array, "..."]) -> Bool[Array, "..."]:
 
 
 def _stored(predicate: Array) -> Array:
-    if predicate.size > DECIDED_LIMIT:
+    if size_of(predicate) > DECIDED_LIMIT:
         return predicate
 
     def unit(predicate: Array) -> tuple[Array, Array]:
@@ -211,5 +212,11 @@ def is_large(x: Any) -> bool:
     return LIBRARY_SUMS and x.size >= LIBRARY_SUM_SIZE
 
 
-def bytes_of(tree: PyTree) -> int:
-    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(tree))
+def bytes_of(tree: PyTree) -> float | int:
+    """Infinity where a size is symbolic, as in what is exported for any number of samples."""
+    sizes = [(size_of(x), x.dtype.itemsize) for x in jax.tree.leaves(tree)]
+    return sum(size * itemsize for size, itemsize in sizes)
+
+
+def size_of(x: Any) -> float | int:
+    return x.size if isinstance(x.size, int) else math.inf

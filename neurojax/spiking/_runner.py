@@ -15,7 +15,7 @@ from ._network import Previous, Source, SpikingNetwork, name_of
 from ._over_time import OverTime
 from ._plan import Part
 from ._shapes import Shapes
-from ._system_node import SystemNode
+from ._system_node import Size, SystemNode
 
 
 class NetworkState(NamedTuple):
@@ -45,7 +45,7 @@ class Runner(eqx.Module):
     record: tuple[str, ...] = eqx.field(static=True)
     key: PRNGKeyArray | None
 
-    def initial_state(self, shapes: Shapes, samples: int) -> NetworkState:
+    def initial_state(self, shapes: Shapes, samples: Size) -> NetworkState:
         first = jnp.array(-1, jnp.int32)
         systems = {
             n: s.initial_state(samples, self._key(n, first)) for n, s in self.systems.items()
@@ -63,7 +63,7 @@ class Runner(eqx.Module):
         """What was asked for in each of the inputs' steps, and the state after them."""
         given, kept = dict(inputs), {}
         systems, past = dict(state.systems), dict(state.past)
-        steps = len(next(iter(inputs.values())))
+        steps = next(iter(inputs.values())).shape[0]
         for part in self.parts:
             if part.loop:
                 moved, values = self._looped(part, state, given, steps)
@@ -166,7 +166,7 @@ class Runner(eqx.Module):
 @eqx.filter_jit
 def run_in_chunks(runner: Runner, inputs: Values, state: NetworkState, chunk: int) -> NetworkRun:
     """All steps, `chunk` of them at a time."""
-    steps = len(next(iter(inputs.values())))
+    steps = next(iter(inputs.values())).shape[0]
     if chunk == steps:
         state, values = runner(state, inputs)
         return runner.result(state, values)

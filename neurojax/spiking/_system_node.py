@@ -13,6 +13,7 @@ from ..core import Clock, SpikingSystem, Stepper, System
 from ._over_time import OverTime
 
 Shape = jax.ShapeDtypeStruct
+Size = Any  # an int, or a symbolic one where a program for any number of samples is exported
 
 
 @final
@@ -61,7 +62,7 @@ class SystemNode(eqx.Module):
         """Whether its steps need a key."""
         return self.stepper.stochastic or getattr(self.system, "random", False)
 
-    def initial_state(self, samples: int, key: PRNGKeyArray | None) -> PyTree:
+    def initial_state(self, samples: Size, key: PRNGKeyArray | None) -> PyTree:
         """That of each of its systems, [samples, *taken, ...] or [samples, ...]."""
         front = self._front(samples)
         if key is None:
@@ -77,7 +78,7 @@ class SystemNode(eqx.Module):
         key: PRNGKeyArray | None,
     ) -> tuple[PyTree, Array]:
         """The states after a step, and what they give in it."""
-        front = self._front(len(x))
+        front = self._front(x.shape[0])
 
         def one(state: PyTree, x: Array, key: Any) -> tuple[PyTree, Array]:
             return _stepped(self.stepper, self.solver_state, clock, state, x, key)
@@ -85,12 +86,12 @@ class SystemNode(eqx.Module):
         keys = jr.split(key, front) if self.random and key is not None else None
         return _over(front, one)(state, x, keys)
 
-    def _front(self, samples: int) -> tuple[int, ...]:
+    def _front(self, samples: Size) -> tuple[Size, ...]:
         """Axes of systems side by side."""
         return (samples, *self.taken.shape) if _is_single(self.system) else (samples,)
 
 
-def _over(front: tuple[int, ...], one: Callable[..., Any]) -> Callable[..., Any]:
+def _over(front: tuple[Size, ...], one: Callable[..., Any]) -> Callable[..., Any]:
     """One system's function, of as many; folding their axes into one would cost time on a CPU."""
     for _ in front:
         one = jax.vmap(one)
