@@ -48,3 +48,4 @@ from .neurons import (
     HodgkinHuxley as HodgkinHuxley,
     Izhikevich as Izhikevich,
 )
+from .spiking import energy as energy

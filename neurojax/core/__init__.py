@@ -26,9 +26,20 @@ from ._drives import (
 from ._exact_linear import ExactLinear as ExactLinear
 from ._exponential_euler import ExponentialEuler as ExponentialEuler, phi1 as phi1
 from ._flow import Flow as Flow, as_term as as_term
-from ._kept_positive import (
-    kept_positive as kept_positive,
-    plain as plain,
+from ._kept_positive import kept_positive as kept_positive
+from ._layers import (
+    CONTAINERS as CONTAINERS,
+    NORMALISATIONS as NORMALISATIONS,
+    Held as Held,
+    InState as InState,
+    first_line as first_line,
+    held_state as held_state,
+    is_stateful as is_stateful,
+    layers_in as layers_in,
+    name_of as name_of,
+    on_one_sample as on_one_sample,
+    probe as probe,
+    refuse_training as refuse_training,
 )
 from ._native import native_if_small as native_if_small
 from ._recording import (
@@ -36,6 +47,7 @@ from ._recording import (
     Reduction as Reduction,
     SpikeCount as SpikeCount,
 )
+from ._reparametrised import Reparametrised as Reparametrised, plain as plain
 from ._rows import (
     for_each_row as for_each_row,
     row as row,

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from typing import Any, final
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from jaxtyping import Array
 
 from ._checks import positive
+from ._reparametrised import Reparametrised
 
 
 @final
-class Positive(eqx.Module):
+class Positive(Reparametrised):
     """A parameter above zero, held as its logarithm: that is what training moves."""
 
     log: Array
@@ -35,12 +35,3 @@ def kept_positive(model: Any, where: Callable[[Any], Any]) -> Any:
         return Positive(jnp.log(parameter))
 
     return eqx.tree_at(where, model, replace_fn=held)
-
-
-def plain(model: PyTree) -> PyTree:
-    """The model with an array in place of each parameter that is `kept_positive`."""
-    return jax.tree.map(lambda x: x.value if _is_held(x) else x, model, is_leaf=_is_held)
-
-
-def _is_held(x: Any) -> bool:
-    return isinstance(x, Positive)

@@ -15,9 +15,9 @@ from ._clock import ClockRun, Until, rows_of
 from ._drives import held, value_at
 from ._event import EventRun
 from ._flow import flowing, is_stochastic
-from ._kept_positive import plain
 from ._progress import as_meter
 from ._recording import Record, as_record
+from ._reparametrised import plain
 from ._solution import RunState, Solution, check
 from ._stepper import Stepper, usable
 from ._system import Clock, SpikingSystem, System, Time

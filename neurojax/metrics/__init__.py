@@ -1,5 +1,9 @@
 """Measures of models and of what they predict."""
 
+from ._comparison import (
+    EnergyComparison as EnergyComparison,
+    compare_energies as compare_energies,
+)
 from ._energy import (
     EnergyEstimate as EnergyEstimate,
     estimate_energy as estimate_energy,
@@ -8,6 +12,11 @@ from ._hardware import (
     HARDWARE as HARDWARE,
     EnergyConstant as EnergyConstant,
     Hardware as Hardware,
+)
+from ._layers import (
+    CONNECTIONS as CONNECTIONS,
+    connection_of as connection_of,
+    weights_of as weights_of,
 )
 from ._operations import (
     Connection as Connection,

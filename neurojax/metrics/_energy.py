@@ -1,6 +1,6 @@
 """The energy of counted operations on hardware of published energies, from low to high."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ._hardware import HARDWARE, EnergyConstant, Hardware
@@ -9,7 +9,7 @@ from ._operations import Operations
 _UNCOUNTED = "biases, activation functions, pooling, normalisation, learning"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EnergyEstimate:
     """The operations of a sample and their energy, in the mean, from `low` to `high` (pJ) where
     published energies differ. `left_out` names what is not in it. Prints as a table.
@@ -36,12 +36,13 @@ class EnergyEstimate:
         """The most energy, pJ for a sample."""
         return _picojoules(self.total, self.hardware)[1]
 
-    def __str__(self) -> str:
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """The lines of its table, layer by layer and in total."""
         layers = list(self.layers.items())
         if len(layers) > 1:
             layers.append(("total", self.total))
-        rows = [("per sample", "MACs", "ACs", "dense", "updates", "energy")]
-        rows += [
+        return [
             (
                 name,
                 *(f"{n:,.0f}" for n in (x.macs, x.acs, x.dense, x.updates)),
@@ -49,13 +50,9 @@ class EnergyEstimate:
             )
             for name, x in layers
         ]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-            for row in rows
-        ]
-        head = f"{self.hardware.name} ({self.hardware.process})"
-        return "\n".join([head, *lines, "left out:", *(f"  {what}" for what in self.left_out)])
+
+    def __repr__(self) -> str:
+        return table(self.hardware, self.rows, self.left_out)
 
 
 def estimate_energy(
@@ -89,10 +86,24 @@ def estimate_energy(
                     f"of which {name!r} has {count:g} a sample."
                 )
     left_out = (*hardware.left_out, _UNCOUNTED)
-    if not hardware.update:
-        updates = sum(x.updates for x in layers.values())
+    updates = sum(x.updates for x in layers.values())
+    if updates and not hardware.update:
         left_out += (f"updates of neurons ({updates:,.0f} counted)",)
     return EnergyEstimate(dict(layers), hardware, left_out)
+
+
+def table(
+    hardware: Hardware, rows: Sequence[tuple[str, ...]], left_out: Sequence[str], *notes: str
+) -> str:
+    """Rows under their heads, what there is to note of them, and what is left out."""
+    rows = [("per sample", "MACs", "ACs", "dense", "updates", "energy"), *rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+        for row in rows
+    ]
+    head = f"{hardware.name} ({hardware.process})"
+    return "\n".join([head, *lines, *notes, "left out:", *(f"  {what}" for what in left_out)])
 
 
 def _picojoules(x: Operations, hardware: Hardware) -> tuple[float, float]:

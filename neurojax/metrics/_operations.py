@@ -109,6 +109,8 @@ def convolution(
     *,
     stride: int | Sequence[int] = 1,
     padding: Padding = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
     transposed: bool = False,
 ) -> Connection:
     """The connection of a convolution with `kernel` [out, in, *size] over images of shape `image`,
@@ -116,8 +118,10 @@ def convolution(
 
     A tap counts where it falls in the image; taps in the padding are no operations, as NeuroBench
     has it. `padding` is the zeros at each side of each axis, pairs (before, after) for each axis,
-    "SAME" or "VALID". `transposed` sends what has the shape of the output back through the kernel,
-    as feedback and gradients are sent: then the inputs are [..., out, *output size].
+    "SAME", "SAME_LOWER" or "VALID". With `groups` the kernel is [out, in / groups, *size]: each
+    group of outputs has its own channels. `transposed` sends what has the shape of the output back
+    through the kernel, as feedback and gradients are sent: then the inputs are
+    [..., out, *output size].
 
     Raises `ValueError` for a kernel and an image that do not fit.
     """
@@ -127,21 +131,24 @@ def convolution(
             f"convolution: image must be (channels, *size) with {axes} axes of size for a kernel "
             f"of shape {kernel.shape}, got {image}."
         )
-    if image[0] != kernel.shape[1]:
+    if groups < 1 or kernel.shape[0] % groups:
         raise ValueError(
-            f"convolution: kernel of shape {kernel.shape} takes {kernel.shape[1]} channels, "
+            f"convolution: groups must divide the {kernel.shape[0]} outputs, got {groups}."
+        )
+    channels = groups * kernel.shape[1]
+    if image[0] != channels:
+        raise ValueError(
+            f"convolution: kernel of shape {kernel.shape} takes {channels} channels, "
             f"image {image} has {image[0]}."
         )
-    strides = (stride,) * axes if isinstance(stride, int) else tuple(stride)
-    if len(strides) != axes or min(strides) < 1:
-        raise ValueError(
-            f"convolution: stride must be positive, one or {axes} numbers, got {stride}."
-        )
-    pads = _pads(padding, image[1:], kernel.shape[2:], strides)
+    strides, dilations = _of_axes("stride", stride, axes), _of_axes("dilation", dilation, axes)
+    spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel.shape[2:], dilations, strict=True))
+    pads = _pads(padding, image[1:], spans, strides)
+    grouped = kernel.astype(bool).reshape(groups, -1, *kernel.shape[1:])
+    fan_out = grouped.sum(axis=2 if transposed else 1).reshape(-1, *kernel.shape[2:])
     # Taps of one axis are independent of those of the others: one axis after the other.
-    fan_out = kernel.astype(bool).sum(axis=1 if transposed else 0)
     pairs = kernel.shape[0] * kernel.shape[1]
-    for sizes in zip(image[1:], kernel.shape[2:], strides, pads, strict=True):
+    for sizes in zip(image[1:], kernel.shape[2:], strides, dilations, pads, strict=True):
         taps = _taps(*sizes)
         met = taps.sum(axis=0) if transposed else taps.sum(axis=2).T
         fan_out = jnp.tensordot(_integers(fan_out), _integers(met), axes=([1], [0]))
@@ -235,13 +242,24 @@ def _total(counts: Shaped[AnyArray, "..."]) -> int:
     return int(np.sum(np.asarray(counts), dtype=np.int64))
 
 
+def _of_axes(name: str, value: int | Sequence[int], axes: int) -> tuple[int, ...]:
+    values = (value,) * axes if isinstance(value, int) else tuple(value)
+    if len(values) != axes or min(values) < 1:
+        raise ValueError(
+            f"convolution: {name} must be positive, one or {axes} numbers, got {value}."
+        )
+    return values
+
+
 def _pads(
-    padding: Padding, image: tuple[int, ...], kernel: tuple[int, ...], strides: tuple[int, ...]
+    padding: Padding, image: tuple[int, ...], spans: tuple[int, ...], strides: tuple[int, ...]
 ) -> list[tuple[int, int]]:
     if isinstance(padding, str):
-        if padding not in ("SAME", "VALID"):
-            raise ValueError(f'convolution: padding must be "SAME" or "VALID", got {padding!r}.')
-        return [(a, b) for a, b in jax.lax.padtype_to_pads(image, kernel, strides, padding)]
+        if padding not in ("SAME", "SAME_LOWER", "VALID"):
+            raise ValueError(
+                f'convolution: padding must be "SAME", "SAME_LOWER" or "VALID", got {padding!r}.'
+            )
+        return [(a, b) for a, b in jax.lax.padtype_to_pads(image, spans, strides, padding)]
     pads = [(padding, padding)] * len(image) if isinstance(padding, int) else list(padding)
     if len(pads) != len(image) or min(min(pair) for pair in pads) < 0:
         raise ValueError(
@@ -252,14 +270,15 @@ def _pads(
 
 
 def _taps(
-    image: int, kernel: int, stride: int, pad: tuple[int, int]
+    image: int, kernel: int, stride: int, dilation: int, pad: tuple[int, int]
 ) -> Bool[np.ndarray, "image kernel output"]:
     """Which place of the image each tap of the kernel meets for each output, along one axis."""
-    outputs = (image + sum(pad) - kernel) // stride + 1
+    span = dilation * (kernel - 1) + 1
+    outputs = (image + sum(pad) - span) // stride + 1
     if outputs < 1:
         raise ValueError(
             f"convolution: image of size {image}, padded by {pad}, is smaller than the kernel's "
-            f"{kernel}."
+            f"{span}."
         )
-    place = np.arange(outputs) * stride + np.arange(kernel)[:, None] - pad[0]
+    place = np.arange(outputs) * stride + dilation * np.arange(kernel)[:, None] - pad[0]
     return np.arange(image)[:, None, None] == place

@@ -1,21 +1,12 @@
-"""What a module holds and does not learn."""
+"""What of a module learns, and what it only holds."""
 
-from typing import Any, final
+from typing import Any
 
 import equinox as eqx
 import jax
 from jaxtyping import Array, PyTree
 
-
-@final
-class Held(eqx.Module):
-    """What a module needs and does not learn, such as running statistics; calling it gives it."""
-
-    value: PyTree
-
-    def __call__(self) -> PyTree:
-        arrays, rest = eqx.partition(self.value, eqx.is_array)
-        return eqx.combine(jax.lax.stop_gradient(arrays), rest)
+from ..core import Held
 
 
 def learns(module: PyTree) -> PyTree[bool]:

@@ -69,8 +69,9 @@ class Loop(System):
                 systems[name], given[name] = self.systems[name].step(clock, systems[name], x, own)
             else:
                 module = self.modules[name]
-                draw = own is not None and draws(module)
-                keys = jr.split(own, len(taken[0])) if draw else None
+                keys = None
+                if own is not None and draws(module):
+                    keys = jr.split(own, len(taken[0]))
                 # Dear to compute again in reverse, and of the size of the states.
                 given[name] = checkpoint_name(mapped(module, taken, keys), SOLVED)
         past = {

@@ -159,7 +159,8 @@ class Runner(eqx.Module):
         return None if self.key is None else key_of_step(self.key, self._place(name), step)
 
     def _place(self, name: str) -> int:
-        return list(self.network.nodes).index(name)
+        # Trees of JAX have the keys of a dict in order, whatever order a user gave them.
+        return sorted(self.network.nodes).index(name)
 
 
 @eqx.filter_jit

@@ -206,7 +206,7 @@ def test_a_run_writes_lines_and_a_figure_and_fails_only_on_a_crash(tmp_path, cap
     ("argv", "said"),
     [
         (["no-such-room"], "no-such-room"),
-        ([], "name a room (core, dendrites, events, neurons, predictive)"),
+        ([], "name a room (core, dendrites, events, neurons, predictive, spiking)"),
         (["core", "--case", "no-such-case"], "no-such-case"),
         (["core", "--rounds", "0"], "'0' is not a whole number above 0"),
     ],

@@ -130,8 +130,12 @@ def test_every_constant_is_documented():
 
 def test_the_documented_example(capsys):
     """Its convolution has 8 × 13 × 13 outputs of 9 taps, its readout 13,520 weights."""
-    (example,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    example, whole = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
     exec(example, {})
     printed = capsys.readouterr().out
     assert re.search(r"convolution +12,168 +0 +12,168 +0 +56 nJ", printed)
     assert re.search(r"readout +\d,\d+ +0 +13,520", printed)
+    exec(whole, {})
+    printed = capsys.readouterr().out
+    assert re.search(r"0\.Linear +\d[\d,]* +0 +4,096", printed)
+    assert re.search(r"spiking takes .* times the energy of conventional", printed)

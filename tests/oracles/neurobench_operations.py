@@ -1,9 +1,11 @@
 """NeuroBench's metrics of a convolutional and a spiking network.
 
 Inputs: `images` [samples, 2, 9, 7]; `spikes`, `graded` and `mixed` [samples, steps, 12], what the
-spiking network is sent; weights `conv1`, `conv2`, `readout`, `hidden`, `output` as torch has them;
-`batch`, samples in a batch.
-Results, named `images.macs` and so on for each of the four: NeuroBench's `macs`, `acs`, `dense`,
+spiking network is sent; `frames` [samples, steps, 2, 9, 7] for a convolutional one; weights
+`conv1`, `conv2`, `readout`, `hidden`, `output` as torch has them; `batch`, samples in a batch;
+`thresholds` of two networks that are to be the same elsewhere: `whole` (sent `spikes`), with a
+reset by subtraction, and `frames`, with one to zero.
+Results, named `images.macs` and so on for each of the six: NeuroBench's `macs`, `acs`, `dense`,
 `activation_sparsity`, `connection_sparsity`, `footprint`, `membrane_updates`; and what was counted:
 `input.i` [samples, steps, ...] of connection i, `activation.i` of activation i, `membrane.i` of
 spiking layer i after each step, `state.i` each parameter and buffer.
@@ -51,6 +53,43 @@ def spiking(x):
         snntorch.Leaky(**leaky),
         layer(torch.nn.Linear, x["output"], *x["output"].shape[::-1], bias=False),
         snntorch.Leaky(**leaky, output=True),
+    )
+
+
+def same_elsewhere(threshold, reset, last=False):
+    """Neurons that are reset in the step in which they spike."""
+    return snntorch.Leaky(
+        beta=0.5,
+        init_hidden=True,
+        threshold=float(threshold),
+        reset_mechanism=reset,
+        reset_delay=False,
+        output=last,
+    )
+
+
+def whole(x):
+    first, _, second, _ = spiking(x)
+    threshold = x["thresholds"][0]
+    return torch.nn.Sequential(
+        first,
+        same_elsewhere(threshold, "subtract"),
+        second,
+        same_elsewhere(threshold, "subtract", last=True),
+    )
+
+
+def whole_convolutional(x):
+    first, _, second, _, flatten, readout = convolutional(x)
+    threshold = x["thresholds"][1]
+    return torch.nn.Sequential(
+        first,
+        same_elsewhere(threshold, "zero"),
+        second,
+        same_elsewhere(threshold, "zero"),
+        flatten,
+        readout,
+        same_elsewhere(threshold, "zero", last=True),
     )
 
 
@@ -109,17 +148,19 @@ def watched(net, call):
 
 def main(inputs, out):
     results = {}
-    for name, build, wrapper in (
-        ("images", convolutional, TorchModel),
-        ("spikes", spiking, SNNTorchModel),
-        ("graded", spiking, SNNTorchModel),
-        ("mixed", spiking, SNNTorchModel),
+    for name, data, build, wrapper in (
+        ("images", "images", convolutional, TorchModel),
+        ("spikes", "spikes", spiking, SNNTorchModel),
+        ("graded", "graded", spiking, SNNTorchModel),
+        ("mixed", "mixed", spiking, SNNTorchModel),
+        ("whole", "spikes", whole, SNNTorchModel),
+        ("frames", "frames", whole_convolutional, SNNTorchModel),
     ):
         net = build(inputs)
         state = [t.detach().numpy().copy() for t in (*net.parameters(), *net.buffers())]
         model = wrapper(net)
-        found = measured(model, inputs[name], int(inputs["batch"]))
-        found |= watched(net, lambda m=model, data=inputs[name]: m(torch.tensor(data)))
+        found = measured(model, inputs[data], int(inputs["batch"]))
+        found |= watched(net, lambda m=model, x=inputs[data]: m(torch.tensor(x)))
         found |= {f"state.{i}": array for i, array in enumerate(state)}
         results |= {f"{name}.{key}": value for key, value in found.items()}
     np.savez(out, **results)

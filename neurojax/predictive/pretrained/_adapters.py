@@ -9,10 +9,9 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ...core import Held, name_of
 from .._chains import Dense
-from .._held import Held
 from .._hierarchy import Hierarchy
-from ._layers import name_of
 
 
 @final

@@ -9,8 +9,7 @@ import jax
 from flax import nnx
 from jaxtyping import PyTree
 
-from ...core import load
-from ._layers import first_line
+from ...core import first_line, load
 
 NUMPY_MAGIC = b"\x93NUMPY"  # an Equinox file is numpy arrays, one after another
 

@@ -9,15 +9,19 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float, PyTree
 
-from .._chains import Dense
-from .._held import Held, learning_leaves
-from ._layers import Layer, accepted, first_line, name_of
-
-NORMALISATIONS = tuple(
-    getattr(library, name)
-    for library in (nnx, nn)
-    for name in ("BatchNorm", "LayerNorm", "GroupNorm", "RMSNorm")
+from ...core import (
+    CONTAINERS,
+    NORMALISATIONS,
+    Held,
+    first_line,
+    layers_in,
+    name_of,
+    refuse_training,
 )
+from .._chains import Dense
+from .._held import learning_leaves
+from ._layers import OWNER, Layer, accepted
+
 Arguments = tuple[tuple[str, Any], ...]
 
 
@@ -72,39 +76,25 @@ def nnx_layers(
     model: nnx.Module, parts: Sequence[Any] | None, arguments: Mapping[str, Any]
 ) -> list[Layer]:
     """The layers of an nnx model, or those it was told to have."""
-    return [
-        _nnx_layer(place, part, arguments) for place, part in _found(model, parts, nnx.Sequential)
-    ]
+    return [_nnx_layer(place, part, arguments) for place, part in _found(model, parts)]
 
 
 def linen_layers(
     model: nn.Module, variables: PyTree, parts: Sequence[Any] | None, arguments: Mapping[str, Any]
 ) -> list[Layer]:
     """The layers of a linen model bound to its variables, or those it was told to have."""
-    return [
-        _linen_layer(place, part, variables, arguments)
-        for place, part in _found(model, parts, nn.Sequential)
-    ]
+    return [_linen_layer(place, part, variables, arguments) for place, part in _found(model, parts)]
 
 
-def _found(model: Any, parts: Sequence[Any] | None, container: type) -> Iterator[tuple[str, Any]]:
+def _found(model: Any, parts: Sequence[Any] | None) -> Iterator[tuple[str, Any]]:
     if parts is not None:
         return ((f"part {number}", part) for number, part in enumerate(parts))
-    if isinstance(model, container):
-        return ((f"layer {number}", part) for number, part in _flat(model, container))
+    if isinstance(model, CONTAINERS):
+        return ((f"layer {number}", part) for number, part in layers_in(model, OWNER))
     raise ValueError(
         f"from_backprop cannot see how {type(model).__name__} joins its layers: give parts, a "
         "function of the model that lists them in order."
     )
-
-
-def _flat(model: Any, container: type) -> Iterator[tuple[str, Any]]:
-    """The layers of a container and of those within it."""
-    for number, part in enumerate(model.layers):
-        if isinstance(part, container):
-            yield from ((f"{number}.{inner}", layer) for inner, layer in _flat(part, container))
-        else:
-            yield str(number), part
 
 
 def _nnx_layer(place: str, part: Any, arguments: Mapping[str, Any]) -> Layer:
@@ -113,7 +103,7 @@ def _nnx_layer(place: str, part: Any, arguments: Mapping[str, Any]) -> Layer:
         return _dense(name, part.kernel[...], None if part.bias is None else part.bias[...])
     if not isinstance(part, nnx.Module):
         return _function(name, part)
-    _refuse_training(name, part)
+    refuse_training(OWNER, name, part)
     graph, parameters, statistics, random, rest = nnx.split(
         part, nnx.Param, nnx.BatchStat, nnx.RngState, ...
     )
@@ -132,17 +122,6 @@ def _nnx_layer(place: str, part: Any, arguments: Mapping[str, Any]) -> Layer:
         tuple(learning_leaves(module)),
         normalises=isinstance(part, NORMALISATIONS),
     )
-
-
-def _refuse_training(name: str, part: nnx.Module) -> None:
-    for path, module in nnx.iter_modules(part):
-        drops = isinstance(module, nnx.Dropout) and module.rate and not module.deterministic
-        counts = isinstance(module, nnx.BatchNorm) and not module.use_running_average
-        if drops or counts:
-            where = f" {'.'.join(map(str, path))}, {name_of(module)}," if path else ""
-            raise ValueError(
-                f"from_backprop: {name}{where} is in training mode: call model.eval() first."
-            )
 
 
 def _linen_layer(

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from ...core import name_of
 from .._chains import Dense, identity
 from .._held import learning_leaves
 from .._hierarchy import Hierarchy
 from .._parts import Edge
-from ._layers import name_of
 
 HEADER = ("edge", "node", "shape", "predicted from", "by", "weights that learn")
 

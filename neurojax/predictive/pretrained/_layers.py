@@ -1,7 +1,6 @@
 """The layers of a pretrained network, and where it is cut so that activities are free."""
 
 import dataclasses
-import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, final
@@ -9,12 +8,13 @@ from typing import Any, NamedTuple, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float
 
+from ...core import first_line, name_of, on_one_sample, probe
 from .._chains import Dense, identity
 
 Shape = tuple[int, ...]
+OWNER = "from_backprop"
 
 
 @final
@@ -23,20 +23,14 @@ class Layers(eqx.Module):
 
     layers: tuple[Callable, ...]
 
+    @property
+    def label(self) -> str:
+        return " → ".join(map(name_of, self.layers))
+
     def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         for layer in self.layers:
             x = layer(x)
         return x
-
-
-@final
-class OfBatch(eqx.Module):
-    """A function of a batch, on one sample."""
-
-    function: Any = eqx.field(static=True)
-
-    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        return self.function(x[None])[0]
 
 
 class Layer(NamedTuple):
@@ -118,8 +112,8 @@ def _shaped(layers: Sequence[Layer], shape: Shape, dtype: Any, batched: bool) ->
     for layer in layers:
         module: Any = layer.module
         function = not layer.sources and not isinstance(layer.module, eqx.Module)
-        if function and batched and not _same_unbatched(module, shape, dtype):
-            module = OfBatch(layer.module)
+        if function and batched:
+            module = on_one_sample(module, shape, dtype)
         try:
             above = eqx.filter_eval_shape(module, jax.ShapeDtypeStruct(shape, dtype)).shape
         except Exception as error:
@@ -133,40 +127,8 @@ def _shaped(layers: Sequence[Layer], shape: Shape, dtype: Any, batched: bool) ->
 
 
 def _does_nothing(module: Any, shape: Shape, dtype: Any) -> bool:
-    x = _probe(shape, dtype)
+    x = probe(shape, dtype)
     return module is identity or bool(jnp.array_equal(jax.vmap(module)(x), x))
-
-
-def _same_unbatched(function: Any, shape: Shape, dtype: Any) -> bool:
-    """Whether a function of a batch gives the same for each sample alone."""
-    x = _probe(shape, dtype)
-    try:
-        due, given = function(x), jax.vmap(function)(x)
-    except Exception:  # of any kind: it was not written for a sample
-        return False
-    return bool(jnp.array_equal(due, given))
-
-
-def _probe(shape: Shape, dtype: Any) -> Array:
-    return 3 * jr.normal(jr.key(0), (16, *shape), dtype)
-
-
-def name_of(module: Any) -> str:
-    """What a layer is called: its class, or a function's name."""
-    if isinstance(module, Layers):
-        return " → ".join(name_of(layer) for layer in module.layers)
-    if isinstance(module, OfBatch):
-        return name_of(module.function)
-    if isinstance(module, functools.partial):
-        return name_of(module.func)
-    label = getattr(module, "label", None)
-    if isinstance(label, str):
-        return label
-    return str(getattr(module, "__name__", type(module).__name__))
-
-
-def first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def accepted(call: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
