@@ -1,0 +1,137 @@
+"""One pass over the data: over arrays in a new order, or over the batches of a loader."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, PRNGKeyArray, PyTree
+
+from ._devices import DIVIDED, placed, refuse_unequal_parts
+from ._update import Keys, Training, mean_over_first, on_batch
+
+# What is folded into the key of a loader's batch for `augment`: no update has this number.
+AUGMENT = 2**31 - 1
+
+
+@eqx.filter_jit
+def over_arrays(
+    training: Training,
+    model: Any,
+    optimizer_state: PyTree,
+    data: PyTree,
+    batch_size: int,
+    key: PRNGKeyArray,
+) -> tuple[Any, PyTree, PyTree]:
+    """One pass over the data in a new order; metrics are means over its batches."""
+    samples = samples_of(data)
+    batches = samples // batch_size
+    order = jr.permutation(key, samples)[: batches * batch_size].reshape(batches, batch_size)
+    arrays, rest = eqx.partition(model, eqx.is_array)
+
+    def next_batch(carry: PyTree, batch: tuple[Array, Array]) -> tuple[PyTree, PyTree]:
+        arrays, optimizer_state = carry
+        rows, number = batch
+        key_of_batch = jr.fold_in(key, number)
+        model, optimizer_state, metrics = on_batch(
+            training,
+            eqx.combine(arrays, rest),
+            optimizer_state,
+            jax.tree.map(lambda x: x[rows], data),
+            Keys(key_of_batch, jr.fold_in(key_of_batch, batches)),
+        )
+        return (eqx.filter(model, eqx.is_array), optimizer_state), metrics
+
+    (arrays, optimizer_state), metrics = jax.lax.scan(
+        next_batch, (arrays, optimizer_state), (order, jnp.arange(batches))
+    )
+    return eqx.combine(arrays, rest), optimizer_state, mean_over_first(metrics)
+
+
+def over_batches(
+    training: Training,
+    model: Any,
+    optimizer_state: PyTree,
+    batches: Iterable[PyTree],
+    key: PRNGKeyArray,
+) -> tuple[Any, PyTree, Mapping[str, Any]]:
+    """One pass over batches from the host; metrics are means over them.
+
+    The device is at work on a batch while the loader makes the next.
+    """
+    told = []
+    for number, batch in enumerate(batches):
+        batch = _on_devices(batch, training.mesh)
+        model, optimizer_state, metrics = _one_batch(
+            training, model, optimizer_state, batch, key, jnp.asarray(number)
+        )
+        told.append(metrics)
+    if not told:
+        raise ValueError("data: the loader gave no batch.")
+    means = jax.tree.map(lambda *values: np.mean(values, axis=0), *jax.device_get(told))
+    return model, optimizer_state, means
+
+
+@eqx.filter_jit
+def _one_batch(
+    training: Training,
+    model: Any,
+    optimizer_state: PyTree,
+    batch: PyTree,
+    key: PRNGKeyArray,
+    number: Array,
+) -> tuple[Any, PyTree, PyTree]:
+    key = jr.fold_in(key, number)
+    return on_batch(training, model, optimizer_state, batch, Keys(key, jr.fold_in(key, AUGMENT)))
+
+
+def batches_of(data: Any, epoch: int) -> Any:
+    """A loader's batches of an epoch, counted from 0."""
+    return data(epoch) if callable(data) else data
+
+
+def refuse_no_loader(data: Any) -> None:
+    """Data without `batch_size` that is no loader of batches."""
+    if isinstance(data, tuple | Mapping | np.ndarray | jax.Array):
+        raise ValueError(
+            "data of arrays needs a batch_size; without one, data is an iterable of batches or a "
+            f"function of the epoch, got a {type(data).__name__}."
+        )
+    if isinstance(data, Iterator):
+        raise ValueError(
+            f"data is an iterator ({type(data).__name__}), spent after an epoch: give what it "
+            "iterates over, or a function of the epoch that makes one."
+        )
+    if not callable(data) and not isinstance(data, Iterable):
+        raise TypeError(
+            "data without batch_size must be an iterable of batches or a function of the epoch, "
+            f"got a {type(data).__name__}."
+        )
+
+
+def samples_of(data: PyTree) -> int:
+    """Of a pytree of arrays, each with that many first."""
+    leaves = jax.tree.leaves(data)
+    for leaf in leaves:
+        if not isinstance(leaf, np.ndarray | jax.Array):
+            raise TypeError(
+                f"data: every leaf must be an array, got a {type(leaf).__name__} (batch_size is "
+                "for arrays, and not for a loader of batches)."
+            )
+    sizes = {x.shape[0] if x.ndim else 0 for x in leaves}
+    if len(sizes) != 1:
+        raise ValueError(
+            f"data: every array needs the same number of samples, got {sorted(sizes)}."
+        )
+    return sizes.pop()
+
+
+def _on_devices(batch: PyTree, mesh: Mesh | None) -> PyTree:
+    """A loader's batch, copied: on a CPU jax would go on reading memory that a loader may reuse."""
+    refuse_unequal_parts(samples_of(batch), mesh, "the samples of a batch")
+    own = jax.tree.map(lambda x: x.copy() if isinstance(x, np.ndarray) else x, batch)
+    return placed(own, mesh, DIVIDED)
