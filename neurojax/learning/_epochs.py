@@ -56,22 +56,23 @@ def over_batches(
     training: Training,
     model: Any,
     optimizer_state: PyTree,
-    batches: Iterable[PyTree],
+    loader: Any,
+    epoch: int,
     key: PRNGKeyArray,
 ) -> tuple[Any, PyTree, Mapping[str, Any]]:
-    """One pass over batches from the host; metrics are means over them.
+    """One pass over a loader's batches of an epoch, from 0; metrics are means over them.
 
     The device is at work on a batch while the loader makes the next.
     """
     told = []
-    for number, batch in enumerate(batches):
+    for number, batch in enumerate(loader(epoch) if callable(loader) else loader):
         batch = _on_devices(batch, training.mesh)
         model, optimizer_state, metrics = _one_batch(
             training, model, optimizer_state, batch, key, jnp.asarray(number)
         )
         told.append(metrics)
     if not told:
-        raise ValueError("data: the loader gave no batch.")
+        raise ValueError(f"data: the loader gave no batch in epoch {epoch + 1}.")
     means = jax.tree.map(lambda *values: np.mean(values, axis=0), *jax.device_get(told))
     return model, optimizer_state, means
 
@@ -87,11 +88,6 @@ def _one_batch(
 ) -> tuple[Any, PyTree, PyTree]:
     key = jr.fold_in(key, number)
     return on_batch(training, model, optimizer_state, batch, Keys(key, jr.fold_in(key, AUGMENT)))
-
-
-def batches_of(data: Any, epoch: int) -> Any:
-    """A loader's batches of an epoch, counted from 0."""
-    return data(epoch) if callable(data) else data
 
 
 def refuse_no_loader(data: Any) -> None:

@@ -16,7 +16,7 @@ from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
 from ..core import load, metadata_of, save, with_fast_convolutions
 from ._devices import mesh_of, placed, placed_by_size, refuse_unequal_parts
-from ._epochs import batches_of, over_arrays, over_batches, refuse_no_loader, samples_of
+from ._epochs import over_arrays, over_batches, refuse_no_loader, samples_of
 from ._update import Augment, Gradient, IncrementalGradient, Metrics, Training, as_compute_dtype
 
 Record = dict[str, int | float]
@@ -171,8 +171,7 @@ def _epoch(
 ) -> tuple[Any, PyTree, Mapping[str, Any]]:
     key = jr.fold_in(key, epoch)
     if batch_size is None:
-        batches = batches_of(data, epoch)
-        return over_batches(training, model, optimizer_state, batches, key)
+        return over_batches(training, model, optimizer_state, data, epoch, key)
     return over_arrays(training, model, optimizer_state, data, batch_size, key)
 
 
