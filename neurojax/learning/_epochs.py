@@ -1,6 +1,7 @@
 """One pass over the data: over arrays in a new order, or over the batches of a loader."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -62,32 +63,43 @@ def over_batches(
 ) -> tuple[Any, PyTree, Mapping[str, Any]]:
     """One pass over a loader's batches of an epoch, from 0; metrics are means over them.
 
-    The device is at work on a batch while the loader makes the next.
+    The device is at work on one batch while the loader makes the next; only two are on it.
     """
+    fixed, unmoved = eqx.partition(training, eqx.is_array)
+    arrays, rest = eqx.partition((model, optimizer_state), eqx.is_array)
+    leaves, structure = jax.tree.flatten((unmoved, rest))
+    batches: Any = loader(epoch) if callable(loader) else loader
     told = []
-    for number, batch in enumerate(loader(epoch) if callable(loader) else loader):
-        batch = _on_devices(batch, training.mesh)
-        model, optimizer_state, metrics = _one_batch(
-            training, model, optimizer_state, batch, key, jnp.asarray(number)
+    for number, batch in enumerate(batches):
+        jax.block_until_ready(told[-2:-1])
+        arrays, metrics = _one_batch(
+            (tuple(leaves), structure),
+            fixed,
+            arrays,
+            _on_devices(batch, training.mesh),
+            key,
+            jnp.asarray(number),
         )
         told.append(metrics)
     if not told:
         raise ValueError(f"data: the loader gave no batch in epoch {epoch + 1}.")
     means = jax.tree.map(lambda *values: np.mean(values, axis=0), *jax.device_get(told))
-    return model, optimizer_state, means
+    return *eqx.combine(arrays, rest), means
 
 
-@eqx.filter_jit
+@partial(jax.jit, static_argnums=0)  # eqx.filter_jit would wait for the result
 def _one_batch(
-    training: Training,
-    model: Any,
-    optimizer_state: PyTree,
-    batch: PyTree,
-    key: PRNGKeyArray,
-    number: Array,
-) -> tuple[Any, PyTree, PyTree]:
+    static: tuple, fixed: PyTree, arrays: PyTree, batch: PyTree, key: PRNGKeyArray, number: Array
+) -> tuple[PyTree, PyTree]:
+    """The arrays of model and optimizer's state after a batch, and its metrics."""
+    leaves, structure = static
+    unmoved, rest = structure.unflatten(leaves)
     key = jr.fold_in(key, number)
-    return on_batch(training, model, optimizer_state, batch, Keys(key, jr.fold_in(key, AUGMENT)))
+    keys = Keys(key, jr.fold_in(key, AUGMENT))
+    model, optimizer_state = eqx.combine(arrays, rest)
+    training = eqx.combine(fixed, unmoved)
+    model, optimizer_state, metrics = on_batch(training, model, optimizer_state, batch, keys)
+    return eqx.filter((model, optimizer_state), eqx.is_array), metrics
 
 
 def refuse_no_loader(data: Any) -> None:
