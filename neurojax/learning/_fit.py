@@ -83,11 +83,13 @@ def fit(
       without a better one.
     - `devices`: such as `jax.devices()`. Each batch is divided among them by samples; model,
       optimizer state and arrays of `data` are whole on each, as is the model that is returned. The
-      numbers are those of one device but for the rounding of sums, whatever the gradient is, as XLA
-      divides the one program. An `eqx.error_if` that fails in it may end the process instead.
-    - `compute_dtype`: `"bfloat16"`, for accelerators (on a CPU it is slower). The gradient sees
-      real numbers of model and batch, after `augment`, in it; parameters, optimizer, metrics'
-      means and `evaluate` stay as precise as they are.
+      numbers are those of one device but for the rounding of sums, whatever the gradient is: XLA
+      divides the one program. An `eqx.error_if` that fails on one of several devices ends the
+      process, as the others wait for it.
+    - `compute_dtype`: `"bfloat16"`, for accelerators (on a CPU it is slower). The gradient sees the
+      real numbers of model and batch, after `augment`, in it; parameters, optimizer state, means of
+      metrics and `evaluate` stay as precise as they are. Not float16, of which losses would have to
+      be scaled; and not for gradients that run `simulate`, whose time is in single precision.
     - `checkpoint`: a file, rewritten whole after each epoch; with `resume` a file that is there is
       gone on from, bitwise as if training had never stopped, where the devices are as many and a
       loader's batches those that would have come.

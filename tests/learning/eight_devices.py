@@ -123,7 +123,8 @@ def spiking(devices: Any) -> Fit:
         0.3 * jr.normal(jr.key(5), (10, 3)),
         nj.LIF((10,), tau_m=10.0, refractory=1.0),
     )
-    return fit(model, classes(), by_backprop(loss), devices=devices, **how(optimizer=SGD))
+    slow = how(optimizer=optax.sgd(1e-3))
+    return fit(model, classes(), by_backprop(loss), devices=devices, **slow)
 
 
 def convolution(devices: Any) -> Fit:
@@ -136,10 +137,12 @@ def convolution(devices: Any) -> Fit:
 
 
 def loader(devices: Any) -> Fit:
+    """With a validation split that divides by eight."""
     x, y = map(np.asarray, classes())
     batches = [(x[n : n + 16], y[n : n + 16]) for n in range(0, 96, 16)]
-    gradient = by_backprop(noisy_error)
-    return fit(perceptron(), batches, gradient, devices=devices, **how(batch_size=None))
+    watched = {"validation": classes(40), "evaluate": root}
+    changes = how(batch_size=None, **watched)
+    return fit(perceptron(), batches, by_backprop(noisy_error), devices=devices, **changes)
 
 
 def resumed(devices: Any, saved_by: str) -> Fit:

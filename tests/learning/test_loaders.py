@@ -1,5 +1,6 @@
 """Data that comes in batches trains as arrays do."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -135,6 +136,14 @@ def test_a_last_batch_may_be_smaller():
     assert [record["train/samples"] for record in history] == [5.0, 5.0]
 
 
+def slowly(batch: jax.Array) -> jax.Array:
+    """A zero that takes its time."""
+    wait = jnp.tile(jnp.ravel(batch), 2**16 // batch.size)
+    for _ in range(10):
+        wait = jnp.sort(jnp.sin(wait))
+    return (wait[0] > 2).astype(int)
+
+
 def test_a_loader_may_use_its_memory_again():
     """jax would read the second batch where the first was, having read neither by then."""
 
@@ -147,13 +156,31 @@ def test_a_loader_may_use_its_memory_again():
                 yield aligned
 
     def late(model, batch, key):
-        wait = jnp.tile(batch, 16)
-        for _ in range(10):
-            wait = jnp.sort(jnp.sin(wait))
-        return jnp.zeros_like(model), {"read": batch[(wait[0] > 2).astype(int)]}
+        return jnp.zeros_like(model), {"read": batch[slowly(batch)]}
 
     record = train(InPlace(), late, jnp.zeros(()), epochs=1).history[0]
     assert record["train/read"] == 1.5
+
+
+def test_the_loader_is_ahead_of_the_device_by_two_batches_at_most():
+    """Of six batches, the third is asked for at once, the sixth when three are done."""
+    asked, ended = [], []
+
+    def batches(epoch: int) -> Iterator[np.ndarray]:
+        for _ in range(6):
+            asked.append(time.perf_counter())
+            yield np.ones((4, 1), np.float32)
+
+    def timed(model, batch, key):
+        return jnp.zeros_like(model), {"zero": slowly(batch).astype(float)}
+
+    told = lambda record: ended.append(time.perf_counter())  # noqa: E731
+    train(batches, timed, jnp.zeros(()), epochs=6, on_epoch=told)
+    starts = np.reshape(asked, (6, 6))
+    waited = (starts - starts[:, :1]) / (np.array(ended) - starts[:, 0])[:, None]
+    third, sixth = np.median(waited[1:, [2, 5]], axis=0)  # the first epoch compiles
+    assert third < 0.15  # 0; a third, if each batch were waited for
+    assert sixth > 0.35  # a half; 0, if none were
 
 
 def test_the_best_model_is_watched_for():
