@@ -2,8 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -11,31 +11,16 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import optax
+from jax.typing import DTypeLike
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
 from ..core import load, metadata_of, save, with_fast_convolutions
+from ._devices import mesh_of, placed, placed_by_size, refuse_unequal_parts
+from ._epochs import over_arrays, over_batches, refuse_no_loader, samples_of
+from ._update import Augment, Gradient, IncrementalGradient, Metrics, Training, as_compute_dtype
 
-Metrics = dict[str, Array]
 Record = dict[str, int | float]
-Gradient = Callable[[Any, PyTree, PRNGKeyArray], tuple[PyTree, Metrics]]
-
-
-@runtime_checkable
-class IncrementalGradient(Protocol):
-    """A source of gradients that updates the model several times on each batch, with a state of its
-    own that goes from one update to the next."""
-
-    @property
-    def updates(self) -> int: ...
-
-    def start(self, model: Any, batch: Any, /) -> Any: ...
-
-    def __call__(
-        self, model: Any, batch: Any, key: PRNGKeyArray, state: Any, /
-    ) -> tuple[PyTree, Metrics, Any]: ...
-
-
-Augment = Callable[[PyTree, PRNGKeyArray], PyTree]
+Batches = Iterable[PyTree] | Callable[[int], Iterable[PyTree]]
 Evaluate = Callable[[Any, PyTree], Metrics]
 
 
@@ -59,12 +44,12 @@ class _Progress(NamedTuple):
 
 def fit(
     model: Any,
-    data: PyTree,
+    data: PyTree | Batches,
     gradient: Gradient | IncrementalGradient,
     *,
     optimizer: optax.GradientTransformation,
     epochs: int,
-    batch_size: int,
+    batch_size: int | None = None,
     key: PRNGKeyArray,
     trainable: PyTree | Callable[[Any], bool] = eqx.is_inexact_array,
     augment: Augment | None = None,
@@ -73,6 +58,8 @@ def fit(
     monitor: str | None = None,
     higher_is_better: bool = False,
     patience: int | None = None,
+    devices: Sequence[Any] | None = None,
+    compute_dtype: DTypeLike | None = None,
     progress: bool = False,
     checkpoint: str | os.PathLike | None = None,
     resume: bool = False,
@@ -81,7 +68,12 @@ def fit(
     """Train a model by any source of gradients (of a loss, or a local rule's) through optax.
 
     - `data`: a pytree of arrays with samples first. Each epoch visits a new random order in
-      batches of `batch_size`; what does not fill a batch waits for another epoch.
+      batches of `batch_size`; what does not fill a batch waits for another epoch. Data that a
+      device's memory does not hold comes without `batch_size`: anything that can be iterated over
+      once an epoch and yields batches, pytrees of numpy arrays with samples first (a list, a
+      `grain.DataLoader`), or a function of the epoch, from 0, that returns such an iterable. Sizes
+      and order of the batches are then the loader's: many, as grain's, go through the same order
+      each time, and a function can give each epoch a seed.
     - `gradient(model, batch, key) -> (gradient, metrics)`: in the model's structure, of the batch's
       mean; metrics are scalars. An `IncrementalGradient` makes several updates on each batch.
     - `trainable`: which leaves move: a pytree of bools in the model's structure, or a filter.
@@ -89,18 +81,34 @@ def fit(
     - `evaluate(model, validation) -> metrics` after each epoch. With `monitor` naming one of them,
       the best model so far is kept and returned, and training stops after `patience` epochs
       without a better one.
+    - `devices`: such as `jax.devices()`. Each batch is divided among them by samples; model,
+      optimizer state and arrays of `data` are whole on each, as is the model that is returned. The
+      numbers are those of one device but for the rounding of sums, whatever the gradient is: XLA
+      divides the one program. An `eqx.error_if` that fails on one of several devices ends the
+      process, as the others wait for it.
+    - `compute_dtype`: `"bfloat16"`, for accelerators (on a CPU it is slower). The gradient sees the
+      real numbers of model and batch, after `augment`, in it; parameters, optimizer state, means of
+      metrics and `evaluate` stay as precise as they are. Not float16, of which losses would have to
+      be scaled; and not for gradients that run `simulate`, whose time is in single precision.
     - `checkpoint`: a file, rewritten whole after each epoch; with `resume` a file that is there is
-      gone on from, bitwise as if training had never stopped.
+      gone on from, bitwise as if training had never stopped, where the devices are as many and a
+      loader's batches those that would have come.
     - `on_epoch(record)`: called with each epoch's record, also those read from a checkpoint.
 
-    Raises `ValueError` for arguments that do not fit, and `FloatingPointError` when a metric is no
-    longer finite; the checkpoint then is that of the epoch before.
+    Raises `ValueError` or `TypeError` for arguments that do not fit, and `FloatingPointError` when
+    a metric is no longer finite; the checkpoint then is that of the epoch before.
     """
-    samples = _samples(data)
-    if not 1 <= batch_size <= samples:
-        raise ValueError(
-            f"batch_size must be between 1 and the {samples} samples, got {batch_size}."
-        )
+    samples = None
+    mesh = None if devices is None else mesh_of(devices)
+    if batch_size is None:
+        refuse_no_loader(data)
+    else:
+        samples = samples_of(data)
+        if not 1 <= batch_size <= samples:
+            raise ValueError(
+                f"batch_size must be between 1 and the {samples} samples, got {batch_size}."
+            )
+        refuse_unequal_parts(batch_size, mesh, "batch_size")
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}.")
     if (evaluate is None) != (validation is None):
@@ -111,12 +119,15 @@ def fit(
         raise ValueError("resume needs a checkpoint, the file to go on from.")
 
     spec = _as_spec(trainable, model)
+    dtype = as_compute_dtype(compute_dtype)
+    training = placed(Training(gradient, optimizer, spec, augment, dtype, mesh), mesh)
     start = optimizer.init(eqx.filter(model, spec))
     now = _Progress(model, start, model if monitor else None, jnp.zeros((), jnp.int32))
     identity = {
         "batch_size": batch_size,
         "samples": samples,
         "key": np.asarray(jr.key_data(key)).tolist(),
+        "compute_dtype": None if dtype is None else dtype.name,
     }
     history: list[Record] = []
     if resume and checkpoint is not None and os.path.exists(checkpoint):
@@ -124,14 +135,15 @@ def fit(
         for record in history:
             _tell(on_epoch, record)
 
+    now, key, validation = placed(now, mesh), placed(key, mesh), placed_by_size(validation, mesh)
+    data = data if batch_size is None else placed(data, mesh)
     bar = _bar(progress, epochs, len(history))
     best = _best_epoch(history, monitor, higher_is_better)
     while len(history) < epochs and not _waited(history, best, patience):
         epoch = len(history)
         moved, opt_state, train = _epoch(
-            now.model, now.optimizer_state, data, jr.fold_in(key, epoch), spec, gradient,
-            optimizer, batch_size, augment,
-        )  # fmt: skip
+            training, now.model, now.optimizer_state, data, batch_size, key, epoch
+        )
         record = {"epoch": epoch + 1, **_floats("train", train)}
         if evaluate is not None:
             record |= _floats("validation", _evaluated(evaluate, moved, validation))
@@ -150,68 +162,19 @@ def fit(
     return Fit(now.best if monitor else now.model, history, best)
 
 
-@eqx.filter_jit
 def _epoch(
+    training: Training,
     model: Any,
     optimizer_state: PyTree,
-    data: PyTree,
+    data: Any,
+    batch_size: int | None,
     key: PRNGKeyArray,
-    spec: PyTree,
-    gradient: Gradient | IncrementalGradient,
-    optimizer: optax.GradientTransformation,
-    batch_size: int,
-    augment: Augment | None,
-) -> tuple[Any, PyTree, Metrics]:
-    """One pass over the data in a new order; metrics are means over its batches."""
-    samples = _samples(data)
-    batches = samples // batch_size
-    order = jr.permutation(key, samples)[: batches * batch_size].reshape(batches, batch_size)
-    arrays, rest = eqx.partition(model, eqx.is_array)
-
-    def updated(model: Any, optimizer_state: PyTree, slope: PyTree) -> tuple[Any, PyTree]:
-        with jax.numpy_dtype_promotion("standard"):  # optax counts steps in integers
-            updates, optimizer_state = optimizer.update(
-                eqx.filter(slope, spec), optimizer_state, eqx.filter(model, spec)
-            )
-        return eqx.apply_updates(model, updates), optimizer_state
-
-    def on_batch(carry: PyTree, batch: tuple[Array, Array]) -> tuple[PyTree, Metrics]:
-        arrays, optimizer_state = carry
-        rows, number = batch
-        model = eqx.combine(arrays, rest)
-        chosen = jax.tree.map(lambda x: x[rows], data)
-        key_of_batch = jr.fold_in(key, number)
-        if augment is not None:
-            chosen = augment(chosen, jr.fold_in(key_of_batch, batches))
-        if not isinstance(gradient, IncrementalGradient):
-            slope, metrics = cast(Gradient, gradient)(model, chosen, key_of_batch)
-            model, optimizer_state = updated(model, optimizer_state, slope)
-            return (eqx.filter(model, eqx.is_array), optimizer_state), metrics
-        incremental = gradient
-
-        def once(carry: PyTree, number: Array) -> tuple[PyTree, Metrics]:
-            arrays, optimizer_state, state = carry
-            model = eqx.combine(arrays, rest)
-            slope, metrics, state = incremental(
-                model, chosen, jr.fold_in(key_of_batch, number), state
-            )
-            model, optimizer_state = updated(model, optimizer_state, slope)
-            return (eqx.filter(model, eqx.is_array), optimizer_state, state), metrics
-
-        state = incremental.start(model, chosen)
-        (arrays, optimizer_state, _), metrics = jax.lax.scan(
-            once, (arrays, optimizer_state, state), jnp.arange(incremental.updates)
-        )
-        return (arrays, optimizer_state), _means(metrics)
-
-    (arrays, optimizer_state), metrics = jax.lax.scan(
-        with_fast_convolutions(on_batch), (arrays, optimizer_state), (order, jnp.arange(batches))
-    )
-    return eqx.combine(arrays, rest), optimizer_state, _means(metrics)
-
-
-def _means(metrics: Metrics) -> Metrics:
-    return jax.tree.map(lambda x: jnp.mean(x, axis=0), metrics)
+    epoch: int,
+) -> tuple[Any, PyTree, Mapping[str, Any]]:
+    key = jr.fold_in(key, epoch)
+    if batch_size is None:
+        return over_batches(training, model, optimizer_state, data, epoch, key)
+    return over_arrays(training, model, optimizer_state, data, batch_size, key)
 
 
 @eqx.filter_jit
@@ -222,15 +185,6 @@ def _evaluated(evaluate: Evaluate, model: Any, data: PyTree) -> Metrics:
         return evaluate(eqx.combine(arrays, rest), data)
 
     return with_fast_convolutions(metrics)(arrays)
-
-
-def _samples(data: PyTree) -> int:
-    sizes = {np.shape(x)[0] if np.ndim(x) else 0 for x in jax.tree.leaves(data)}
-    if len(sizes) != 1:
-        raise ValueError(
-            f"data: every array needs the same number of samples, got {sorted(sizes)}."
-        )
-    return sizes.pop()
 
 
 def _as_spec(trainable: Any, model: Any) -> PyTree:
@@ -251,7 +205,7 @@ def _resumed(
     return load(checkpoint, like), notes["history"]
 
 
-def _floats(prefix: str, metrics: Metrics) -> Record:
+def _floats(prefix: str, metrics: Mapping[str, Any]) -> Record:
     return {f"{prefix}/{name}": float(value) for name, value in metrics.items()}
 
 
