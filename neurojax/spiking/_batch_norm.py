@@ -33,7 +33,9 @@ class BatchNorm(OverTime):
     deviation `alpha * threshold` (`threshold` that of the neurons behind; `alpha` 1, or 1/√2 where
     two branches are summed), then scaled and shifted by what is learned. That needs all time at
     once. With `inference=True`, which `equinox.nn.inference_mode` sets, it takes the statistics
-    that `with_statistics` has stored, and `folded` makes it a part of the layer before.
+    that `with_statistics` has stored, and `folded` makes it a part of the layer before. Statistics
+    have no gradient; weight decay, if any, is to leave them out where a network with statistics is
+    trained in inference mode.
 
     Raises `ValueError` for channels, threshold or alpha that are not positive, inputs of other
     channels, and inference without statistics.

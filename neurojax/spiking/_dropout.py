@@ -19,7 +19,7 @@ class Dropout(OverTime):
     `equinox.nn.inference_mode` sets, nothing is dropped. (`equinox.nn.Dropout` draws in each step.)
 
     Raises `ValueError` for a `p` outside of [0, 1).
-    Source: Lee et al. 2020, Frontiers in Neuroscience 14:119, Dropout Technique.
+    Source: Lee et al. 2020, Frontiers in Neuroscience 14:119.
     """
 
     p: float = 0.5

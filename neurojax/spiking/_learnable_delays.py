@@ -26,7 +26,8 @@ class LearnableDelays(OverTime):
 
     Shapes: [in_features] to [out_features]; weight and delays [out_features, in_features], drawn
     uniformly, up to 1/√in_features and from 0 to max_delay. Its state is the last inputs,
-    [max_delay, in_features], oldest first. Costs as max_delay + 1 linear layers.
+    [max_delay, in_features], oldest first. It costs as much as max_delay + 1 linear layers. Weight
+    decay, if any, is to leave out delays and sigma.
 
     Raises `ValueError` for sizes that are not positive, a negative sigma, and inputs of another
     shape.

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from ..core import Reparametrised
 from ._learnable_delays import LearnableDelays
 
-# Below this share of the mean size of the weights, a ternary one is 0 (Li et al. 2016, eq. 6).
+# Below this share of the mean size of the weights, a ternary one is 0 (Li et al. 2016).
 TERNARY_SHARE = 0.7
 
 WEIGHTED = eqx.nn.Linear | eqx.nn.Conv | eqx.nn.ConvTranspose | LearnableDelays

@@ -43,7 +43,7 @@ def sew_block(
     1×1, norm and neuron. `neuron()` makes neurons, `norm(channels)` a normalisation.
 
     Raises `ValueError` for an unknown `connect`, and sizes that are not positive.
-    Source: Fang et al. 2021, Deep Residual Learning in Spiking Neural Networks, NeurIPS, sec. 3.2.
+    Source: Fang et al. 2021, Deep Residual Learning in Spiking Neural Networks, NeurIPS.
     """
     _check("sew_block", in_channels, out_channels, stride)
     if connect not in CONNECTIONS:
@@ -80,7 +80,7 @@ def membrane_shortcut_block(
 
     Raises `ValueError` for sizes that are not positive.
     Source: Hu, Deng, Wu, Yao & Li 2024, Advancing Spiking Neural Networks Toward Deep Residual
-    Learning, IEEE TNNLS (arXiv:2112.08954), section III.
+    Learning, IEEE TNNLS (arXiv:2112.08954).
     """
     _check("membrane_shortcut_block", in_channels, out_channels, stride)
     first, second, third = jr.split(key, 3)

@@ -46,7 +46,7 @@ def test_the_derivative_of_a_spike_is_the_formula(surrogate, expected):
         (arctan(3.0), lambda x: np.arctan(np.pi / 2 * 3 * x) / np.pi),
         (gaussian(0.7), lambda x: norm.cdf(x, scale=0.7)),
     ],
-    ids=str,
+    ids=["fast sigmoid", "arctan", "gaussian"],
 )
 def test_it_is_the_derivative_of_a_smooth_spike(surrogate, relaxed):
     x, h = np.array([-1.3, -0.2, 0.1, 0.8]), 1e-5
