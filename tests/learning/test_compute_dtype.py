@@ -86,7 +86,8 @@ def test_only_the_gradient_sees_it():
         seen[name] = {x.dtype.name for x in leaves}
 
     def gradient(model, batch, key):
-        dtypes("model", model), dtypes("batch", batch)
+        dtypes("model", model)
+        dtypes("batch", batch)
         assert jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
         slope, _ = by_backprop(cross_entropy)(model, batch, key)
         dtypes("gradient", slope)

@@ -52,7 +52,8 @@ def test_the_numbers_are_those_of_one_device(eight: Path, case: str):
     assert len(found.files) == 2 * len(names) > 2
     for name in names:
         one, other = found[f"one/{name}"], found[f"eight/{name}"]
-        np.testing.assert_allclose(other, one, **(ROUGHLY if case == "bfloat16" else ROUNDING))
+        bounds: Any = ROUGHLY if case == "bfloat16" else ROUNDING
+        np.testing.assert_allclose(other, one, **bounds)
 
 
 def test_samples_come_in_the_same_order(eight: Path):

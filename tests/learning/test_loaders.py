@@ -202,7 +202,7 @@ def test_data_that_is_no_loader(data, error, message):
 
 
 def test_a_loader_has_its_own_batch_size():
-    loader = grain.MapDataset.source(np.arange(12)).batch(6)
+    loader = grain.MapDataset.source(range(12)).batch(6)
     message = r"got a BatchMapDataset \(batch_size is for arrays, and not for a loader"
     with pytest.raises(TypeError, match=message):
         train(loader, batch_size=6)
@@ -214,9 +214,9 @@ class Points:
     def __len__(self) -> int:
         return 26
 
-    def __getitem__(self, number: int) -> tuple:
+    def __getitem__(self, index: Any) -> tuple:
         x, y = points()
-        return x[number], y[number]
+        return x[index], y[index]
 
 
 def shuffled(epoch: int) -> grain.MapDataset:
@@ -227,7 +227,8 @@ def test_a_dataset_of_grain(tmp_path):
     """It trains as its batches in a list, each epoch's in its own order, and resumes bitwise."""
     whole = train(shuffled)
     assert_same(whole, train(lambda epoch: list(shuffled(epoch))))
-    assert not np.array_equal(shuffled(0)[0][0], shuffled(1)[0][0])
+    first, other = (list(shuffled(epoch))[0] for epoch in (0, 1))
+    assert not np.array_equal(first[0], other[0])
     how = {"checkpoint": tmp_path / "fit.safetensors"}
     train(shuffled, epochs=2, **how)
     assert_same(train(shuffled, resume=True, **how), whole)
