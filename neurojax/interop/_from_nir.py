@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..spiking import Node, Previous, SpikingNetwork
+import numpy as np
+
+from ..spiking import Delay, Node, Previous, SpikingNetwork
 from ._nir_discretisation import Discretisation
 from ._nir_edges import Edge, broken, without
 from ._nir_layers import layer_from_nir
@@ -23,8 +25,9 @@ def from_nir(
     `to_nir` has what becomes what. Of a file by others: a CubaLIF becomes a LeakyIntegrator (its
     synapse, `"name.i_syn"`) and a LIF; edges that close a cycle, as seen from the input, give what
     came a step before, and of these, edges behind weights are moved before them; subgraphs are
-    replaced by what they hold; where several edges meet before a layer, they are `summed`; resets
-    are to v_reset, as NIR says. Parameters are one for each neuron where the file has it so.
+    replaced by what they hold; a Delay that is the same for all elements becomes a `Previous`;
+    where several edges meet before a layer they are `summed`; resets are to v_reset, as NIR says.
+    Parameters are one for each neuron where the file has it so.
 
     - `dt`: needed for files by others that have a Delay, and with `euler_dt`; else the file's.
     - `euler_dt`: ms. Unless given here or in the file, time constants are those of NIR's continuous
@@ -48,7 +51,10 @@ def from_nir(
     inputs = [name for name, node in nodes.items() if isinstance(node, nir.Input)]
     end = _only(nir.Output, graph, "the graph")
     for name in [name for name, node in nodes.items() if isinstance(node, nir.Delay)]:
-        edges = without(edges, name, time.steps(name, nodes.pop(name).delay))
+        steps = time.steps(name, nodes[name].delay)
+        if "class" not in notes_of(nodes[name]) and len(np.unique(steps)) == 1:
+            edges = without(edges, name, int(steps.flat[0]))
+            del nodes[name]
     stateless = {n for n, node in nodes.items() if type(node).__name__ not in NEURONS}
     return _network(nodes, broken(edges, inputs, stateless.__contains__), inputs, end, time)
 
@@ -152,6 +158,9 @@ def _as_nodes(name: str, node: Any, sources: list[Any], time: Discretisation) ->
         synapse, neuron = pair_from_nir(name, node, notes, time)
         place = notes.get("synapse", {}).get("name", f"{name}.i_syn")
         return {place: Node(synapse, *sources), name: Node(neuron, place)}
+    if kind == "Delay":
+        steps = time.steps(name, node.delay)
+        return {name: Node(Delay(int(steps.flat[0]) if notes.get("shared") else steps), *sources)}
     if kind in NEURONS:
         return {name: Node(neuron_from_nir(name, node, notes, time), *sources)}
     module = layer_from_nir(name, node, notes)

@@ -55,22 +55,21 @@ class Discretisation(NamedTuple):
             raise ValueError("from_nir: dt must be given: the file has none, and it needs one.")
         return self.dt
 
-    def steps(self, name: str, delay: Any) -> int:
-        """A delay read, in seconds, in steps.
+    def steps(self, name: str, delay: Any) -> np.ndarray:
+        """Delays read, in seconds, in steps.
 
-        Raises `ValueError` where these are no whole steps, or not the same for all elements.
+        Raises `ValueError` where these are no whole steps.
         """
-        delays = np.unique(np.asarray(delay, np.float64)) * SECOND
         unit = self.euler_dt or self.step()
-        steps = np.round(delays / unit)
-        apart = np.max(np.abs(steps - delays / unit))
-        if len(set(steps)) != 1 or steps[0] < 0 or apart > 1e-3:
+        delays = np.asarray(delay, np.float64) * SECOND / unit
+        steps = np.round(delays)
+        if np.any(steps < 0) or np.max(np.abs(steps - delays)) > 1e-3:
             raise ValueError(
-                f"from_nir: node {name!r}, Delay: delay must be the same for all elements, a whole "
-                f"number of steps of {unit:g} ms, got {delays} ms."
+                f"from_nir: node {name!r}, Delay: delay must be whole numbers of steps of {unit:g} "
+                f"ms, got {delays.ravel() * unit} ms."
             )
-        return int(steps[0])
+        return np.asarray(steps, np.int32)
 
-    def delay(self, steps: int) -> float:
-        """The delay to write, in seconds."""
-        return steps * (self.euler_dt or self.step()) / SECOND
+    def delay(self, steps: Any) -> np.ndarray:
+        """The delays to write, in seconds, of these steps."""
+        return np.asarray(np.asarray(steps) * (self.euler_dt or self.step()) / SECOND, np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 from .. import spiking
 from ..core import plain, positive
 from ..neurons import IF, LIF, CurrentLIF, LeakyIntegrator
-from ..spiking import Previous, SpikingNetwork
+from ..spiking import Delay, Previous, SpikingNetwork
 from ._input_shapes import Shape, input_shapes
 from ._nir_discretisation import Discretisation
 from ._nir_edges import Edge, reaches, without
@@ -40,9 +40,9 @@ def to_nir(
 
     LIF, LeakyIntegrator (LI), IF, CurrentLIF (CubaLIF) and a LeakyIntegrator that only drives one
     LIF (CubaLIF as well); Equinox's Linear, Conv1d, Conv2d, AvgPool2d, Pool with `lax.add`
-    (SumPool2d); `jnp.ravel` and `Flatten`, `Scale`, `Threshold` of `nj.interop`; `Previous` (Delay,
-    or an edge of a cycle). A neuron with a layer from itself to itself becomes a subgraph, as in
-    snnTorch. docs/exchange.md has what each means.
+    (SumPool2d); `jnp.ravel` and `Flatten`, `Scale`, `Threshold` of `nj.interop`; `spiking.Delay`;
+    `Previous` (Delay, or an edge of a cycle). A neuron with a layer from itself to itself becomes a
+    subgraph, as in snnTorch. docs/exchange.md has what each means.
 
     - `input_shape`: of a sample in one step; name → shape for a network of several inputs.
     - `euler_dt`: ms. Time constants are those of NIR's continuous equations, in seconds. With
@@ -147,6 +147,9 @@ def _node(
     """The node of one module."""
     if isinstance(module, NEURONS):
         return _typed(*neuron_to_nir(nir, name, module, given, time), given, given)
+    if isinstance(module, Delay):
+        delay = nir.Delay(np.broadcast_to(time.delay(module.steps), taken).copy())
+        return _typed(delay, {"class": "Delay", "shared": module.shape == ()}, taken, given)
     made = layer_to_nir(nir, name, module, taken)
     if made is None:
         kind = module if hasattr(module, "__name__") else type(module)
@@ -188,7 +191,7 @@ def _add_delays(nir: Any, graph: _Graph, shapes: dict[str, Shape], time: Discret
         back = int(steps > 0 and reaches(edges, target, source))
         if steps > back:
             name, shape = f"{source}.{steps - back}_before", shapes[source]
-            delay = nir.Delay(np.full(shape, time.delay(steps - back), np.float32))
+            delay = nir.Delay(np.full(shape, time.delay(steps - back)))
             if name not in graph.nodes:
                 graph.nodes[name] = _typed(delay, {}, shape, shape)
                 graph.edges.append(Edge(source, name))

@@ -13,7 +13,7 @@ import pytest
 import neurojax as nj
 from neurojax.interop import Flatten, Scale, Threshold, from_nir, summed, to_nir, write_nir
 from neurojax.neurons import IF, CurrentLIF, LeakyIntegrator
-from neurojax.spiking import Node, Previous, SpikingNetwork, fast_sigmoid, run, sequential
+from neurojax.spiking import Delay, Node, Previous, SpikingNetwork, fast_sigmoid, run, sequential
 
 
 def spikes(getkey, *shape, steps=40, samples=3, p=0.4):
@@ -30,7 +30,9 @@ def dense(getkey):
         nj.LIF(tau_m=jnp.linspace(3.0, 8.0, 9), v_threshold=0.1, soft_reset=True),
         linear(getkey, 9, 8, use_bias=False),
         IF(C_m=2.0, v_start=0.2, v_threshold=0.5, surrogate=fast_sigmoid(7.0)),
+        Delay(3),
         linear(getkey, 8, 7),
+        Delay(np.arange(7)),
         CurrentLIF(tau_m=6.0, v_threshold=0.2, v_rest=0.05, refractory=2.0),
         linear(getkey, 7, 4),
         LeakyIntegrator(tau_m=9.0, v_rest=-0.1),
@@ -123,7 +125,7 @@ def test_what_nir_does_not_say_is_in_the_notes(getkey):
 
 def test_time_constants_are_in_seconds_and_potentials_as_they_are(getkey):
     graph = to_nir(dense(getkey), dt=0.5, input_shape=(6,))
-    lif, integrator, cuba = (graph.nodes[n] for n in ("1.LIF", "3.IF", "5.CurrentLIF"))
+    lif, integrator, cuba = (graph.nodes[n] for n in ("1.LIF", "3.IF", "7.CurrentLIF"))
 
     np.testing.assert_allclose(lif.tau, np.linspace(3e-3, 8e-3, 9), rtol=1e-6)
     np.testing.assert_array_equal(lif.v_threshold, np.full(9, 0.1, np.float32))
@@ -131,6 +133,7 @@ def test_time_constants_are_in_seconds_and_potentials_as_they_are(getkey):
     np.testing.assert_allclose(cuba.tau_syn, 5e-3, rtol=1e-6)
     # The charge of a spike: i_syn jumps by 1 and has tau_syn; or it is 1 / dt high, for dt.
     np.testing.assert_allclose(cuba.w_in, 5.0 / 0.5, rtol=1e-6)
+    np.testing.assert_allclose(graph.nodes["6.Delay"].delay, 0.5e-3 * np.arange(7), rtol=1e-6)
 
 
 def in_euler_steps(graph, x, dt):
@@ -284,6 +287,14 @@ def test_delays_sums_and_parameters_of_one_element():
     x = jnp.zeros((9, 1, 3)).at[0].set(1.0)
     summed_up = run(network, x, dt=0.5, record=("fc",)).recorded["fc"][:, 0, 0]
     np.testing.assert_array_equal(summed_up, [1, 0, 0, 0, 0, 0, 1, 0, 0])
+
+
+def test_delays_of_others_may_differ():
+    graph = nir.NIRGraph.from_list(nir.Delay(np.array([0.0, 1e-3, 3e-3])))
+    network = from_nir(graph, dt=1.0)
+
+    x = jnp.zeros((5, 1, 3)).at[0].set(1.0)
+    np.testing.assert_array_equal(jnp.argmax(run(network, x).output[:, 0], axis=0), [0, 1, 3])
 
 
 def test_several_inputs_and_learnable_time_constants(getkey):

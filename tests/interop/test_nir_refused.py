@@ -96,11 +96,11 @@ READ = {
     "another node": (nir.I(np.ones(3)), "node 'node', I, has no counterpart"),
     "no positive time": (lif(0.0), "node 'node': tau must be positive"),
     "a short time": (lif(1e-4), "tau must be above euler_dt, 0.1 ms, got 0.1 ms"),
-    "uneven delays": (
-        nir.Delay(np.array([1e-3, 2e-3, 1e-3])),
-        "'node', Delay: delay must be the same",
+    "no delay": (
+        nir.Delay(np.array([1e-3, -2e-3, 1e-3])),
+        "'node', Delay: delay must be whole numbers of steps of 0.1 ms",
     ),
-    "part of a step": (nir.Delay(np.full(3, 1.5e-4)), "a whole number of steps of 0.1 ms"),
+    "part of a step": (nir.Delay(np.full(3, 1.5e-4)), "must be whole numbers of steps of 0.1 ms"),
     "weights": (
         nir.Linear(np.ones((2, 3, 3))),
         "node 'node', Linear: weight must be \\[out, in\\]",
