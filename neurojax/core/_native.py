@@ -40,9 +40,8 @@ take_rows tan tanh threefry2x32 transpose unstack while xor
 NESTED_REVERSE_LIMIT = 2**17
 # What is stored of more than these is divided among threads as well.
 DECIDED_LIMIT = 2**16
-# From 0.11 on, sums over as many elements are YNNPACK's.
-LIBRARY_SUMS = jaxlib.version.__version_info__ >= (0, 11)
-LIBRARY_SUM_SIZE = 4096
+# So are sums over so many elements, which from 0.11 on are YNNPACK's: either has no native code.
+LARGE_SUM_SIZE = 4096 if jaxlib.version.__version_info__ >= (0, 11) else 2**14
 
 
 CALLS = ("jit", "pjit")
@@ -208,8 +207,8 @@ def reverse_limit(jaxpr: Any) -> int:
 
 
 def is_large(x: Any) -> bool:
-    """Whether XLA would leave a sum over x to a library, of which it makes no native code."""
-    return LIBRARY_SUMS and x.size >= LIBRARY_SUM_SIZE
+    """Whether XLA would make no native code of a sum over x."""
+    return size_of(x) >= LARGE_SUM_SIZE
 
 
 def bytes_of(tree: PyTree) -> float | int:

@@ -198,6 +198,24 @@ def test_gradients_of_what_a_large_array_shares(x64):
         np.testing.assert_allclose(jax.jit(derivative(total))(jnp.array(2.0)), slope, rtol=1e-12)
 
 
+@pytest.mark.parametrize("neurons", [2**12, 2**15, 2**17])
+def test_gradients_of_what_many_neurons_share(neurons):
+    """Of a threshold they all have, and a reset: sums over all of them in each step."""
+    drive = 1.5 + jnp.outer(jnp.linspace(0.0, 1.0, 20), jnp.linspace(-1.0, 1.0, 8))
+
+    def mean(neuron, drive):
+        record = {"spikes": "raster"}
+        run = nj.simulate(neuron, nj.Series(drive), t1=20.0, dt=1.0, record=record)
+        return jnp.mean(run["spikes"] * jnp.arange(20.0)[:, None])
+
+    few, many = (jax.jit(jax.grad(mean))(nj.LIF((n,), tau_m=5.0), jnp.tile(drive, (1, n // 8)))
+                 for n in (8, neurons))  # fmt: skip
+    for name in ("v_threshold", "v_reset", "tau_m"):
+        expected = getattr(few, name)
+        assert expected != 0
+        np.testing.assert_allclose(getattr(many, name), expected, rtol=1e-4)
+
+
 @pytest.mark.parametrize(("batch", "neurons"), [(64, 512), (None, 2**16), (None, 2**18)])
 def test_spikes_of_many_neurons_and_their_gradient(batch, neurons):
     """Mapped over samples or not: a sample of them is as it is alone."""

@@ -62,10 +62,9 @@ def test_zeros_stay_zeros(getkey):
         np.testing.assert_array_equal(plain(quantised(layer, bits)).weight, 0)
 
 
-@pytest.mark.parametrize("bits", [2, 4])
-def test_the_gradient_is_that_of_the_rounded_weight(getkey, bits):
+def test_the_gradient_is_that_of_the_rounded_weight(getkey):
     x = jax.random.normal(getkey(), (6, 3, 1, 4, 4))
-    few = quantised(network(getkey), bits)
+    few = quantised(network(getkey), 3)
 
     @eqx.filter_jit
     def value_and_slope(model, how):
@@ -99,18 +98,18 @@ def test_training_with_few_bits_beats_rounding_afterwards(getkey):
             model,
             (x, y),
             nj.learning.by_backprop(loss),
-            optimizer=optax.adam(0.01),
-            epochs=60,
+            optimizer=optax.adam(optax.cosine_decay_schedule(0.02, 40 * 8)),
+            epochs=40,
             batch_size=32,
             key=jax.random.key(1),
         )
         return float(loss(fit.model, (x, y), None)[0]), fit.model
 
     _, whole = trained(layer)
-    afterwards = float(loss(quantised(whole, 3), (x, y), None)[0])
-    found, model = trained(quantised(layer, 3))
-    assert found < 0.8 * afterwards  # 0.18 and 0.28
-    assert len(np.unique(plain(model).layers[0].weight)) <= 7
+    afterwards = float(loss(quantised(whole, 2), (x, y), None)[0])
+    found, model = trained(quantised(layer, 2))
+    assert found < 0.5 * afterwards  # of four other seeds, 0.13 to 0.28
+    assert len(np.unique(plain(model).layers[0].weight)) == 3
 
 
 def test_it_goes_with_other_held_parameters_and_other_bits(getkey):
