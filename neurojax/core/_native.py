@@ -66,13 +66,25 @@ def native(function: Callable[..., PyTree]) -> Callable[..., PyTree]:
 
 
 def _mark(context: Any, value: Any) -> list[Any]:
-    """Marks the call that a value comes from as a small one."""
-    call = value.owner
-    if getattr(call, "name", None) == "func.call":
+    """Marks the call that a value comes from as a small one, unless a transformation has made sums
+    within it too large for that."""
+    call, functions = value.owner, context.module_context.symbol_table
+    if getattr(call, "name", None) == "func.call" and not _sums_much(call, functions):
         marks = {"xla_cpu_small_call": "true", "inlineable": "false"}
         attributes: dict[str, ir.Attribute] = {k: ir.StringAttr.get(v) for k, v in marks.items()}
         call.attributes["mhlo.frontend_attributes"] = ir.DictAttr.get(attributes)
     return [value]
+
+
+def _sums_much(operation: Any, functions: Any) -> bool:
+    """Whether a call, or what is called or looped within it, has a sum over many elements."""
+    if operation.name == "stablehlo.reduce":
+        return math.prod(operation.operands[0].type.shape) >= LARGE_SUM_SIZE
+    if operation.name == "func.call":
+        called = ir.FlatSymbolRefAttr(operation.attributes["callee"]).value
+        return _sums_much(functions[called].operation, functions)
+    blocks = (block for region in operation.regions for block in region)
+    return any(_sums_much(each.operation, functions) for block in blocks for each in block)
 
 
 # What a marked call takes and gives; of what it takes, the derivative in reverse is what a call

@@ -216,6 +216,26 @@ def test_gradients_of_what_many_neurons_share(neurons):
         np.testing.assert_allclose(getattr(many, name), expected, rtol=1e-4)
 
 
+def test_gradients_of_what_all_samples_share():
+    """Mapped over samples the sums are larger than of one."""
+    neuron = nj.LIF((100,), tau_m=5.0)
+    drive = jnp.broadcast_to(jnp.linspace(1.1, 2.0, 400)[:, None], (400, 100))
+
+    def mean(neuron, current):
+        record = {"spikes": "raster"}
+        run = nj.simulate(neuron, current, t1=20.0, dt=1.0, record=record)["spikes"]
+        return jnp.mean(run * jnp.arange(20.0)[:, None])
+
+    def over_samples(neuron):
+        return jnp.mean(jax.vmap(mean, (None, 0))(neuron, drive))
+
+    all_at_once = jax.jit(jax.grad(over_samples))(neuron).v_threshold
+    slope = jax.jit(jax.grad(mean))
+    np.testing.assert_allclose(
+        all_at_once, np.mean([slope(neuron, x).v_threshold for x in drive]), rtol=1e-4
+    )
+
+
 @pytest.mark.parametrize(("batch", "neurons"), [(64, 512), (None, 2**16), (None, 2**18)])
 def test_spikes_of_many_neurons_and_their_gradient(batch, neurons):
     """Mapped over samples or not: a sample of them is as it is alone."""
