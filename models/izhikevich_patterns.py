@@ -141,7 +141,7 @@ def firing_patterns(names: Sequence[str], dt: float | None = None) -> nj.Solutio
         t1=max(pattern.t1 for pattern in chosen),
         dt=dt or steps.pop(),
         solver=StaggeredEuler(),
-        state=IzhikevichState(v, b * v, jnp.zeros(len(chosen), jnp.int32)),
+        state=IzhikevichState(v, b * v, None),
     )
 
 
@@ -150,7 +150,7 @@ class Accommodating(IntegrateAndFire):
     a b = 0.02."""
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> IzhikevichState:
-        return IzhikevichState(jnp.array(-65.0), jnp.array(-16.0), jnp.array(0, jnp.int32))
+        return IzhikevichState(jnp.array(-65.0), jnp.array(-16.0), None)
 
     def vector_field(self, t: Any, state: IzhikevichState, drive: Any) -> IzhikevichState:
         rate = 0.04 * state.v**2 + 5 * state.v + 140 - state.u + drive

@@ -192,9 +192,10 @@ def _misfit(system: System, state: PyTree, value: Any) -> str:
         rate = jax.eval_shape(lambda: system.vector_field(0.0, state, value()))
     except (TypeError, ValueError) as error:
         return f"the vector field refuses it: {str(error).splitlines()[0]}"
+    nothing = lambda x: x is None  # noqa: E731
     for (path, r), s in zip(
-        jax.tree_util.tree_leaves_with_path(rate, is_leaf=lambda x: x is None),
-        jax.tree.leaves(state),
+        jax.tree_util.tree_leaves_with_path(rate, is_leaf=nothing),
+        jax.tree.leaves(state, is_leaf=nothing),
         strict=False,
     ):
         if r is not None and np.broadcast_shapes(r.shape, s.shape) != s.shape:

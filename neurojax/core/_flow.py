@@ -64,7 +64,9 @@ class Flow(eqx.Module):
         state = eqx.combine(y, self.held)
         amplitude = self.system.diffusion(now, state, value_at(args, now))
         filled = jax.tree.map(
-            lambda a, leaf: jnp.zeros_like(leaf) if a is None else jnp.broadcast_to(a, leaf.shape),
+            lambda a, leaf: (
+                jax.tree.map(jnp.zeros_like, leaf) if a is None else jnp.broadcast_to(a, leaf.shape)
+            ),
             amplitude,
             state,
             is_leaf=lambda x: x is None,
