@@ -1,37 +1,43 @@
-"""Train spiking networks and their conventional twins, and measure what both compute.
+"""Train spiking networks, and what is set beside them, and measure what all compute.
 
-Both have the same layers, initial weights, batches, optimizer and number of epochs. Recipes were
-chosen on validation images with seeds 100 to 102; test images took no part in it, and accuracies
-are those after the last epoch.
+All networks of a task learn from the same batches for the same number of epochs. Recipes were
+chosen on validation data with seeds 100 to 102; test data took no part in it, and scores are those
+after the last epoch.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from experiments import datasets
-from experiments.datasets import Images
-from experiments.runner import Run, at_least, interval, key, plus_minus, positive, seeds_of, spread
+from experiments.runner import (
+    ExperimentError,
+    Run,
+    at_least,
+    interval,
+    key,
+    plus_minus,
+    positive,
+    seeds_of,
+    spread,
+)
 
 if TYPE_CHECKING:
-    from jaxtyping import Array, Float, PRNGKeyArray
-
-    from experiments.train_snn.recipes import Recipe
-    from neurojax.learning import Fit
+    from experiments.train_snn.recipes import Data, Recipe
 
 
 @dataclass(frozen=True)
 class Config:
-    """A recipe's networks, once for each seed."""
+    """A task's networks, once for each seed."""
 
     task: Literal["digits", "mnist"] = "digits"
-    """Data and networks: `recipes.py` has them; mnist is read from $NEUROJAX_DATA."""
-    networks: tuple[Literal["spiking", "conventional"], ...] = ("spiking", "conventional")
-    """What is trained."""
+    """Data and networks; mnist is read from $NEUROJAX_DATA."""
+    networks: tuple[str, ...] = ()
+    """What is trained; all of the task's unless given."""
     seeds: int = 3
     """How often everything is repeated: split, initial weights and order of the batches."""
     seed: int = 0
@@ -41,11 +47,11 @@ class Config:
     learning_rate: float | None = None
     """AdamW's at its highest; it falls to zero by a cosine."""
     train: int | None = None
-    """Images to learn from: all that are not for validation unless given."""
+    """Samples to learn from: all that are not for validation unless given."""
     validation: int = 0
-    """Images held out of training; a tenth unless given."""
+    """Samples held out of training; a tenth unless given."""
     on: Literal["test", "validation"] = "test"
-    """What accuracies are of; recipes are chosen on validation images."""
+    """What scores are of; recipes are chosen on validation data."""
 
     def __post_init__(self):
         at_least(self, 1, "seeds")
@@ -53,80 +59,84 @@ class Config:
         at_least(self, 1, *(n for n in ("epochs", "train") if getattr(self, n) is not None))
         if self.learning_rate is not None:
             positive(self, "learning_rate")
-        if not self.networks or len(set(self.networks)) < len(self.networks):
-            raise ValueError(f"--networks must differ, got {' '.join(self.networks) or 'none'}")
+        if len(set(self.networks)) < len(self.networks):
+            raise ValueError(f"--networks must differ, got {' '.join(self.networks)}")
 
 
 def run(config: Config, run: Run) -> dict[str, Any]:
     """Train and measure each network for each seed; summarise over seeds."""
     from experiments.train_snn import figures
-    from experiments.train_snn.recipes import RECIPES
+    from experiments.train_snn.tasks import TASKS
 
-    recipe = RECIPES[config.task]
-    learn, test = datasets.DATA[recipe.data]()
-    run.expect(config.seeds * len(config.networks) * (config.epochs or recipe.epochs))
-    results = run.each_seed(config, partial(one_seed, config, recipe, run, learn, test))
-    summary = summarise(config, results)
-    figures.draw_all(config, run, results)
-    tabulate(config, run, summary)
+    recipe = TASKS[config.task]
+    config = dataclasses.replace(config, networks=chosen(config, recipe))
+    trained = [name for name in config.networks if name not in recipe.closed_form]
+    run.expect(config.seeds * len(trained) * (config.epochs or recipe.epochs))
+    results = run.each_seed(config, partial(one_seed, config, recipe, run))
+    summary = summarise(config, recipe, results)
+    figures.draw_all(config, recipe, run, results)
+    tabulate(config, recipe, run, summary)
     return summary
 
 
-def one_seed(
-    config: Config, recipe: Recipe, run: Run, learn: Images, test: Images, seed: int
-) -> dict[str, Any]:
-    """Every network on the same images."""
+def chosen(config: Config, recipe: Recipe) -> tuple[str, ...]:
+    """The names of the networks to train."""
+    for name in config.networks:
+        if name not in recipe.networks:
+            known = ", ".join(recipe.networks)
+            raise ExperimentError(f"--networks of {config.task} are {known}; got {name!r}")
+    return config.networks or tuple(recipe.networks)
+
+
+def one_seed(config: Config, recipe: Recipe, run: Run, seed: int) -> dict[str, Any]:
+    """Every network on the same data."""
     import jax
     import jax.numpy as jnp
 
-    held = config.validation or len(learn.labels) // 10
-    learn, held_out = datasets.split_to(learn, held, config.train, seed)
-    measured = held_out if config.on == "validation" else test
-    learn, held_out, measured = jax.tree.map(
-        jnp.asarray,
-        tuple(
-            datasets.normalised(recipe.data, x, recipe.flat) for x in (learn, held_out, measured)
-        ),
-    )
-    found = {}
+    data = jax.tree.map(jnp.asarray, recipe.data(config, seed))
+    found, models = {}, {}
     for name in config.networks:
         model = recipe.networks[name](key(seed, "initial weights"))
-        fit = train(config, recipe, run, f"seed-{seed}/{name}", model, learn, held_out, seed)
-        found[name] = measure(fit, measured)
+        if name in recipe.closed_form:
+            models[name], curve = recipe.closed_form[name](model, data.learn), []
+        else:
+            models[name], curve = train(
+                config, recipe, run, f"seed-{seed}/{name}", model, data, seed
+            )
+        found[name] = measure(recipe, models[name], data.measured) | {"curve": curve}
+    if recipe.draw and seed == config.seed:
+        recipe.draw(run, models, data.measured)
     return found
 
 
 def train(
-    config: Config,
-    recipe: Recipe,
-    run: Run,
-    name: str,
-    model: Any,
-    learn: Images,
-    held_out: Images,
-    seed: int,
-) -> Fit:
-    from experiments.recipes import adam, augmentation
+    config: Config, recipe: Recipe, run: Run, name: str, model: Any, data: Data, seed: int
+) -> tuple[Any, list[float]]:
+    """A trained model, and its score on validation data after each epoch."""
+    import jax
+
+    from experiments.recipes import adam
     from neurojax.learning import by_backprop, fit
 
     epochs = config.epochs or recipe.epochs
-    updates = epochs * (len(learn.labels) // recipe.batch_size)
+    updates = epochs * (len(jax.tree.leaves(data.learn)[0]) // recipe.batch_size)
     rate = config.learning_rate or recipe.learning_rate
     trainer = partial(
         fit,
         model,
-        learn,
-        by_backprop(loss),
+        data.learn,
+        by_backprop(recipe.loss),
         optimizer=adam(rate, recipe.weight_decay, updates),
         epochs=epochs,
         batch_size=recipe.batch_size,
         key=key(seed, "batches"),
         trainable=trainable(model),
-        augment=augmentation(recipe.image, recipe.shift, recipe.mirrored),
-        validation=held_out,
-        evaluate=evaluate,
+        augment=recipe.augment,
+        validation=data.held_out,
+        evaluate=recipe.evaluate,
     )
-    return run.fit(name, trainer)
+    done = run.fit(name, trainer)
+    return done.model, [record[f"validation/{recipe.score}"] for record in done.history]
 
 
 def trainable(model: Any) -> Any:
@@ -144,66 +154,63 @@ def trainable(model: Any) -> Any:
     return jax.tree.map(of, model, is_leaf=lambda x: isinstance(x, System))
 
 
-def loss(model: Any, batch: Images, key: PRNGKeyArray) -> tuple[Float[Array, ""], dict[str, Array]]:
-    import jax.numpy as jnp
-    import optax
-
-    pixels, labels = batch
-    logits = model.logits(pixels)
-    cost = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
-    return cost, {"accuracy": jnp.mean(jnp.argmax(logits, -1) == labels)}
-
-
-def evaluate(model: Any, images: Images) -> dict[str, Array]:
-    """Accuracy, a part of the images at a time."""
-    import jax
-    import jax.numpy as jnp
-
-    def given(pixels: Array) -> Array:
-        return jnp.argmax(model.logits(pixels[None])[0])
-
-    classes = jax.lax.map(given, images.pixels, batch_size=200)
-    return {"accuracy": jnp.mean(classes == images.labels)}
-
-
-def measure(fit: Fit, images: Images) -> dict[str, Any]:
-    """Accuracy after the last epoch."""
+def measure(recipe: Recipe, model: Any, data: Any) -> dict[str, Any]:
+    """Scores after the last epoch, bytes of the model, and what a sample takes."""
     import equinox as eqx
 
-    return {
-        "accuracy": eqx.filter_jit(evaluate)(fit.model, images)["accuracy"],
-        "curve": [record["validation/accuracy"] for record in fit.history],
+    from neurojax.metrics import footprint
+
+    found: dict[str, Any] = dict(eqx.filter_jit(recipe.evaluate)(model, data))
+    found["footprint"] = footprint(model)
+    if recipe.energy:
+        estimate = recipe.energy(model, data)
+        found["energy"] = estimate.high / 1e3  # nJ
+        found |= {name: getattr(estimate.total, name) for name in ("macs", "acs", "updates")}
+    return found
+
+
+def summarise(
+    config: Config, recipe: Recipe, results: list[dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Spreads over seeds, by network, and of the first network's differences from the others."""
+    first, *others = config.networks
+    summary = {
+        name: {
+            what: spread([result[name][what] for result in results])
+            for what in results[0][name]
+            if what != "curve"
+        }
+        for name in config.networks
     }
-
-
-def summarise(config: Config, results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Spreads over seeds, by network, and of the difference between both."""
-    summary = {}
-    for name in config.networks:
-        summary[name] = {"accuracy": spread([result[name]["accuracy"] for result in results])}
-    if len(config.networks) > 1:
-        first, last = config.networks[0], config.networks[-1]
-        apart = [result[first]["accuracy"] - result[last]["accuracy"] for result in results]
-        summary["difference"] = spread(apart)
+    for name in others:
+        pairs = [(result[first], result[name]) for result in results]
+        apart = {recipe.score: spread([a[recipe.score] - b[recipe.score] for a, b in pairs])}
+        if recipe.energy:
+            apart["energy"] = spread([a["energy"] / b["energy"] for a, b in pairs])
+        summary[f"{first} against {name}"] = apart
     return summary
 
 
-def tabulate(config: Config, run: Run, summary: dict[str, Any]) -> None:
+def tabulate(config: Config, recipe: Recipe, run: Run, summary: dict[str, dict[str, Any]]) -> None:
     rows = []
     for name in config.networks:
-        epoch = [np.median(run.seconds(f"seed-{seed}/{name}")) for seed in seeds_of(config)]
+        own = summary[name]
+        epoch = [
+            np.median(run.seconds(f"seed-{seed}/{name}") or [0.0]) for seed in seeds_of(config)
+        ]
+        row = [name, plus_minus(own[recipe.score], 100, 2), f"{own['footprint']['mean'] / 1e3:.1f}"]
+        if recipe.energy:
+            row += [plus_minus(own["energy"], digits=1)]
+        rows.append([*row, plus_minus(spread(epoch), digits=2)])
+    for name in summary.keys() - config.networks:
+        row = [f"{name} [95 %]", interval(summary[name][recipe.score], 100, 2), ""]
         rows.append(
-            [
-                name,
-                plus_minus(summary[name]["accuracy"], 100, 2),
-                plus_minus(spread(epoch), digits=2),
-            ]
+            [*row, *([plus_minus(summary[name]["energy"], digits=3)] * bool(recipe.energy)), ""]
         )
-    if "difference" in summary:
-        rows.append(["difference [95 %]", interval(summary["difference"], 100, 2), ""])
     run.table(
-        f"{config.task}, {config.on} images: mean ± sd of {config.seeds} seeds, last epoch",
-        ["network", "accuracy, %", "s per epoch"],
+        f"{config.task}, {config.on} data: mean ± sd of {config.seeds} seeds, last epoch",
+        ["network", f"{recipe.score}, %", "kB", *["nJ"] * bool(recipe.energy), "s per epoch"],
         rows,
-        "differences in points",
+        "the last rows are differences in points"
+        + " and ratios of energy; of a sample, CMOS fp32, arithmetic alone" * bool(recipe.energy),
     )

@@ -1,4 +1,4 @@
-"""Learning curves and accuracies of spiking networks and their twins."""
+"""Learning curves, scores and energies of all networks of a task."""
 
 from __future__ import annotations
 
@@ -8,25 +8,37 @@ import numpy as np
 
 from experiments.runner import Run, figures
 from experiments.train_snn import Config
+from experiments.train_snn.recipes import Recipe
 
-COLORS = {"spiking": "#0072B2", "conventional": "#D55E00"}
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
-def draw_all(config: Config, run: Run, results: list[dict[str, Any]]) -> None:
-    """Validation accuracy after each epoch, and the last one's on the images measured."""
+def draw_all(config: Config, recipe: Recipe, run: Run, results: list[dict[str, Any]]) -> None:
+    """The score on validation data after each epoch, the last one's on the data measured, and,
+    where it is known, against the energy that a sample takes."""
     title = f"{config.task}: mean and standard deviation of {config.seeds} seeds"
-    figure, (curves, bars) = figures.panels(2, title)
-    measured = []
-    for place, name in enumerate(config.networks):
-        runs = 100 * np.array([result[name]["curve"] for result in results])
-        figures.band(curves, np.arange(1, runs.shape[1] + 1), runs, COLORS[name], name)
-        values = [100 * result[name]["accuracy"] for result in results]
-        figures.bar(bars, place, values, COLORS[name], None, width=0.6)
-        measured += values
-    curves.set(xlabel="epoch", ylabel="validation accuracy (%)")
+    figure, axes = figures.panels(2 + bool(recipe.energy), title)
+    curves, bars, *energies = axes
+    for place, (name, color) in enumerate(zip(config.networks, COLORS, strict=False)):
+        found = [result[name] for result in results]
+        score = 100 * np.array([x[recipe.score] for x in found])
+        figures.bar(bars, place, score.tolist(), color, None, width=0.6)
+        if name not in recipe.closed_form:
+            runs = 100 * np.array([x["curve"] for x in found])
+            figures.band(curves, np.arange(1, runs.shape[1] + 1), runs, color, name)
+        for ax in energies:
+            ax.scatter([x["energy"] for x in found], score, color=color, s=24, label=name)
+    curves.set(xlabel="epoch", ylabel=f"validation {recipe.score} (%)")
     curves.legend(frameon=False)
+    measured = [100 * result[name][recipe.score] for result in results for name in config.networks]
     low, high = min(measured), max(measured)
     margin = high - low + 0.2
-    bars.set(ylabel=f"{config.on} accuracy (%)", ylim=(max(0, low - margin), high + margin / 2))
+    bars.set(
+        ylabel=f"{config.on} {recipe.score} (%)", ylim=(max(0, low - margin), high + margin / 2)
+    )
     bars.set_xticks(range(len(config.networks)), config.networks)
-    run.figure("accuracy", figure)
+    for ax in energies:
+        ax.set(
+            xlabel="energy of a sample (nJ)", ylabel=f"{config.on} {recipe.score} (%)", xscale="log"
+        )
+    run.figure("results", figure)

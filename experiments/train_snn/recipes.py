@@ -1,68 +1,51 @@
-"""What is trained on what, and how: one recipe for each task, chosen on validation images."""
+"""What a task is: its data, the networks that are compared on it, their budget and their score."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from models import spiking_classifiers as models
+if TYPE_CHECKING:
+    from jaxtyping import Array
+
+    from experiments.runner import Run
+    from experiments.train_snn import Config
+    from neurojax.metrics import EnergyEstimate
+
+
+class Data(NamedTuple):
+    """Arrays of one structure, samples first."""
+
+    learn: Any
+    held_out: Any
+    """The validation split, scored after each epoch."""
+    measured: Any
+    """Of what results are: the test, or the validation split where that is asked for."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A task: its data, the networks that are compared on it, their budget."""
+    """A task; recipes were chosen on validation data with seeds 100 to 102."""
 
-    data: str
     networks: Mapping[str, Callable[[Any], Any]]
     """By name, each of a key; the spiking one first."""
+    data: Callable[[Config, int], Data]
+    """Of a seed."""
+    loss: Callable[[Any, Any, Any], tuple[Array, dict[str, Array]]]
+    """Of a model, a batch and a key, with metrics: what `learning.by_backprop` takes."""
+    evaluate: Callable[[Any, Any], dict[str, Array]]
+    """Of a model and data: `score` among others."""
     epochs: int
     batch_size: int
     learning_rate: float
     weight_decay: float = 0.0
-    image: tuple[int, int, int] = (1, 8, 8)
-    """Channels, height, width."""
-    flat: bool = False
-    shift: int = 0
-    """Pixels by which images move at random in training."""
-    mirrored: bool = False
-
-
-def pair(spiking: Callable, conventional: Callable, steps: int, *shape: Any) -> dict[str, Callable]:
-    """A spiking network and its twin, of one shape."""
-    return {
-        "spiking": partial(lambda key, of: of(*shape, steps, key), of=spiking),
-        "conventional": partial(lambda key, of: of(*shape, key), of=conventional),
-    }
-
-
-RECIPES = {
-    "digits": Recipe(
-        data="digits",
-        networks=pair(models.dense, models.conventional_dense, 8, (64, 256, 256, 10)),
-        epochs=60,
-        batch_size=32,
-        learning_rate=2e-3,
-        weight_decay=1e-2,
-        flat=True,
-        shift=1,
-    ),
-    "mnist": Recipe(
-        data="mnist",
-        networks=pair(
-            models.convolutional,
-            models.conventional_convolutional,
-            4,
-            (1, 28, 28),
-            (16, 32),
-            10,
-        ),
-        epochs=15,
-        batch_size=100,
-        learning_rate=2e-3,
-        weight_decay=1e-2,
-        image=(1, 28, 28),
-        shift=2,
-    ),
-}
+    augment: Callable | None = None
+    """Of a batch and a key, as `learning.fit` takes it."""
+    score: str = "accuracy"
+    energy: Callable[[Any, Any], EnergyEstimate] | None = None
+    """Of a model and data: what a sample takes."""
+    draw: Callable[[Run, Mapping[str, Any], Any], None] | None = None
+    """Figures of the task's own, of the first seed's models by name and the data measured."""
+    closed_form: Mapping[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
+    """By the network's name: the trained model, of a model and the data to learn from."""

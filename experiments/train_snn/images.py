@@ -1,0 +1,103 @@
+"""Classification of images by spiking networks and their conventional twins: digits and MNIST.
+
+Twins have the same layers, initial weights, batches, optimizer and number of epochs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from experiments import datasets
+from experiments.datasets import Images
+from experiments.recipes import augmentation
+from experiments.train_snn.recipes import Data, Recipe
+from models import spiking_classifiers as models
+
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float, PRNGKeyArray
+
+    from experiments.train_snn import Config
+
+
+def data(config: Config, seed: int, name: str, flat: bool = False) -> Data:
+    """A tenth of the images to learn from is the validation split, unless another share is asked
+    for."""
+    learn, test = datasets.DATA[name]()
+    held = config.validation or len(learn.labels) // 10
+    learn, held_out = datasets.split_to(learn, held, config.train, seed)
+    measured = held_out if config.on == "validation" else test
+    return Data(*(datasets.normalised(name, x, flat) for x in (learn, held_out, measured)))
+
+
+def loss(model: Any, batch: Images, key: PRNGKeyArray) -> tuple[Float[Array, ""], dict[str, Array]]:
+    import jax.numpy as jnp
+    import optax
+
+    pixels, labels = batch
+    logits = model.logits(pixels)
+    cost = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+    return cost, {"accuracy": jnp.mean(jnp.argmax(logits, -1) == labels)}
+
+
+def evaluate(model: Any, images: Images) -> dict[str, Array]:
+    """Accuracy, a part of the images at a time."""
+    import jax
+    import jax.numpy as jnp
+
+    def given(pixels: Array) -> Array:
+        return jnp.argmax(model.logits(pixels[None])[0])
+
+    classes = jax.lax.map(given, images.pixels, batch_size=200)
+    return {"accuracy": jnp.mean(classes == images.labels)}
+
+
+def pair(spiking: Callable, conventional: Callable, steps: int, *shape: Any) -> dict[str, Callable]:
+    """A spiking network and its twin, of one shape."""
+    return {
+        "spiking": partial(lambda key, of: of(*shape, steps, key), of=spiking),
+        "conventional": partial(lambda key, of: of(*shape, key), of=conventional),
+    }
+
+
+def energy(model: Any, images: Images) -> Any:
+    """What an image takes: the stem once, then the network in each step."""
+    import neurojax as nj
+    from neurojax.metrics import estimate_energy
+
+    pixels = images.pixels[:500]
+    if isinstance(model, models.Classifier):
+        return nj.energy(list(model.layers), pixels)
+    stem = nj.energy([model.stem], pixels)
+    network = nj.energy(model.network, model.current(pixels))
+    layers = {f"stem {name}": x for name, x in stem.layers.items()} | dict(network.layers)
+    return estimate_energy(layers, network.hardware)
+
+
+DIGITS = Recipe(
+    networks=pair(models.dense, models.conventional_dense, 8, (64, 256, 256, 10)),
+    data=partial(data, name="digits", flat=True),
+    loss=loss,
+    evaluate=evaluate,
+    epochs=60,
+    batch_size=32,
+    learning_rate=2e-3,
+    weight_decay=1e-2,
+    augment=augmentation((1, 8, 8), 1, mirrored=False),
+    energy=energy,
+)
+MNIST = Recipe(
+    networks=pair(
+        models.convolutional, models.conventional_convolutional, 4, (1, 28, 28), (16, 32), 10
+    ),
+    data=partial(data, name="mnist"),
+    loss=loss,
+    evaluate=evaluate,
+    epochs=15,
+    batch_size=100,
+    learning_rate=2e-3,
+    weight_decay=1e-2,
+    augment=augmentation((1, 28, 28), 2, mirrored=False),
+    energy=energy,
+)

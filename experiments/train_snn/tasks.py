@@ -1,0 +1,5 @@
+"""The tasks of train-snn by name."""
+
+from experiments.train_snn.images import DIGITS, MNIST
+
+TASKS = {"digits": DIGITS, "mnist": MNIST}
