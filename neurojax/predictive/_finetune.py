@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from ..learning import Fit, Gradient, IncrementalGradient, Record, fit
+from ..learning import Batches, Fit, Gradient, IncrementalGradient, Record, fit
 from ._energies import Energy, Gaussian
 from ._held import learns
 from ._hierarchy import Hierarchy, predict
@@ -19,7 +19,7 @@ from ._rules import Batch, rule_named
 
 def finetune(
     hierarchy: Hierarchy,
-    data: Batch,
+    data: Batch | Batches,
     *,
     optimizer: optax.GradientTransformation,
     rule: str | Gradient | IncrementalGradient = "pc",

@@ -27,6 +27,8 @@ class Layer(SpikingSystem):
     Raises `TypeError` for what is no SpikingSystem, `ValueError` for shapes that do not fit.
     """
 
+    synaptic = True
+
     neuron: SpikingSystem
     weights: Float[Array, "inputs neurons"] = eqx.field(converter=as_parameter)
     recurrent: Float[Array, "neurons neurons"] | None = eqx.field(

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray, Shaped
 
 from ..core import plain, positive, refuse_nan
-from ._loop import Values
+from ._loop import Values, draws
 from ._network import SpikingNetwork
 from ._over_time import OverTime
 from ._plan import faster, planned
@@ -61,6 +61,8 @@ def run(
     positive("spiking.run", dt=dt)
     if how not in ("auto", "layers", "steps"):
         raise ValueError(f'spiking.run: how must be "auto", "layers" or "steps", got {how!r}.')
+    if key is None:
+        _refuse_drawing(network)
     shapes = shapes_of(network, named, dt)
     steps, samples = next(iter(named.values())).shape[:2]
     parts = planned(network, faster(network, shapes, samples) if how == "auto" else how)
@@ -106,6 +108,15 @@ def _as_inputs(network: SpikingNetwork, inputs: Any) -> Values:
             f"each, got {', '.join(f'{n} {x.shape}' for n, x in named.items())}."
         )
     return named
+
+
+def _refuse_drawing(network: SpikingNetwork) -> None:
+    for name, node in network.nodes.items():
+        if draws(node.module):
+            raise ValueError(
+                f"spiking.run: node {name!r} draws at random, which needs a key; none is needed "
+                "after equinox.nn.inference_mode."
+            )
 
 
 def _needing_all_time(network: SpikingNetwork) -> list[str]:

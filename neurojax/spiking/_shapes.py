@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.random as jr
 from jaxtyping import Array
 
 from ..core import System
+from ._loop import draws
 from ._network import SpikingNetwork, name_of
 from ._system_node import SystemNode
 
@@ -59,7 +61,8 @@ def shapes_of(network: SpikingNetwork, inputs: Mapping[str, Array], dt: float) -
 def _given(name: str, module: Any, known: list[Shape]) -> Shape:
     """What a module of one sample in one step gives."""
     try:
-        return jax.eval_shape(module, *known)
+        key = {"key": jr.key(0)} if draws(module) else {}
+        return jax.eval_shape(lambda *x: module(*x, **key), *known)
     except Exception as error:
         shapes = ", ".join(str(x.shape) for x in known)
         why = str(error).splitlines()[0] if str(error) else type(error).__name__

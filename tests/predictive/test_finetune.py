@@ -222,6 +222,13 @@ def test_inference_to_a_tolerance_trains_too():
     assert 0 < history[0]["train/relaxation"] < 100
 
 
+def test_a_loader_gives_the_batches():
+    x, y, labels = task()
+    batches = [(x[i::4], y[i::4]) for i in range(4)]
+    trained = finetune(network(), batches, **training(epochs=20, batch_size=None)).model
+    assert float(accuracy(trained, x, labels)) > 0.9
+
+
 def test_stopping_and_going_on_is_bitwise(tmp_path):
     x, y, _ = task()
     whole = finetune(network(), (x, y), **training())

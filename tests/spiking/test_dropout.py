@@ -72,3 +72,14 @@ def test_it_needs_a_key_and_a_probability():
         with pytest.raises(ValueError, match=rf"Dropout: p must be in \[0, 1\), got {p}"):
             Dropout(p)
     np.testing.assert_array_equal(run(sequential(Dropout(0.0)), jnp.ones((2, 1, 3))).output, 1)
+
+
+def test_equinox_dropout_draws_anew_in_each_step(getkey):
+    network, x = sequential(eqx.nn.Dropout(0.5)), jnp.ones((4, 3, 200))
+    key = getkey()
+    by_layers, by_steps = (run(network, x, key=key, how=how).output for how in WAYS)
+    np.testing.assert_array_equal(by_layers, by_steps)
+    assert len({step.tobytes() for step in np.asarray(by_layers)}) == 4
+    with pytest.raises(ValueError, match=r"node '0.Dropout' draws at random, which needs a key"):
+        run(network, x)
+    np.testing.assert_array_equal(run(eqx.nn.inference_mode(network), x).output, x)

@@ -10,7 +10,7 @@ import pytest
 
 import neurojax as nj
 from neurojax.neurons import CurrentLIF
-from neurojax.spiking import Layer, spike_times
+from neurojax.spiking import Layer, run, sequential, spike_times
 
 DT = 0.1
 WEIGHTS = np.random.default_rng(0).normal(1.0, 0.5, (3, 4))
@@ -132,3 +132,16 @@ def test_by_events_any_neuron_is_delivered_to_at_the_spike_and_differentiable_th
 def test_what_does_not_fit_is_refused(arguments, error, said):
     with pytest.raises(error, match=said):
         Layer(*arguments)
+
+
+def test_as_a_node_it_takes_arriving_spikes():
+    """One layer for each sample, and the same as `simulate` gives for that sample's spikes."""
+    layer = Layer(cells(), 10 * WEIGHTS)
+    spikes = jnp.stack([jnp.asarray(RASTER), jnp.flip(jnp.asarray(RASTER), 0)], 1).astype(float)
+    output = run(sequential(layer), spikes, dt=DT).output
+    assert output.shape == (len(RASTER), 2, 4) and output.sum() > 4
+    for sample in range(2):
+        alone = nj.simulate(
+            layer, 0.0, incoming=spikes[:, sample], t1=len(RASTER) * DT, dt=DT, record=["spikes"]
+        )
+        np.testing.assert_array_equal(output[:, sample], raster(alone))
