@@ -84,7 +84,6 @@ DIGITS = Recipe(
     batch_size=32,
     learning_rate=2e-3,
     weight_decay=1e-2,
-    augment=augmentation((1, 8, 8), 1, mirrored=False),
     energy=energy,
 )
 MNIST = Recipe(
