@@ -77,7 +77,8 @@ def test_results(folder: Path):
     ratio = summary["spiking against conventional"]["energy"]["values"]
     energies = (summary[n]["energy"]["values"] for n in ("spiking", "conventional"))
     np.testing.assert_allclose(ratio, np.divide(*energies))
-    assert (folder / "figures" / "results.png").stat().st_size > 10_000
+    for figure in ("results", "activity"):
+        assert (folder / "figures" / f"{figure}.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(
