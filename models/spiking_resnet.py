@@ -11,6 +11,7 @@ He, Zhang, Ren & Sun 2016, ECCV, arXiv:1603.05027, where shapes change; Zheng et
 35(12), for its normalisation; Rathi & Roy 2020, arXiv:2008.03658 (direct input coding).
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, final
 
@@ -42,15 +43,7 @@ class ResNet(eqx.Module):
         return direct_code(spiking.run(self.stem, images[None]).output[0], self.steps)
 
     def logits(self, images: Images) -> Float[Array, "samples classes"]:
-        return self.logits_and_rates(images)[0]
-
-    def logits_and_rates(
-        self, images: Images
-    ) -> tuple[Float[Array, "samples classes"], dict[str, Float[Array, ""]]]:
-        """And how often the neurons of each layer spike, in a step."""
-        neurons = [name for name, x in self.network.nodes.items() if isinstance(x.module, nj.LIF)]
-        run = spiking.run(self.network, self.current(images), record=neurons)
-        return run.output.mean(0), {name: run.recorded[name].mean() for name in neurons}
+        return spiking.run(self.network, self.current(images)).output.mean(0)
 
     def trained(self, images: Images) -> SpikingClassifier:
         """With the statistics of these images, hundreds of those that were learned from, and each
@@ -71,10 +64,9 @@ def conventional_resnet(channels: tuple[int, int, int], key: PRNGKeyArray) -> Re
 
 
 def neuron() -> nj.LIF:
-    """Half of whose potential is left in the next step, to which a current is added."""
-    return nj.LIF(
-        tau_m=1.4427, resistance=2.0, soft_reset=True, surrogate=spiking.arctan(2.0)
-    )
+    """Half of whose potential is left in the next step, when a current is added."""
+    surrogate = spiking.triangle(width=1.0)
+    return nj.LIF(tau_m=1 / math.log(2), resistance=2.0, soft_reset=True, surrogate=surrogate)
 
 
 def _resnet(
@@ -102,9 +94,7 @@ def _block(taken: int, given: int, neuron: Callable[[], Any], key: PRNGKeyArray)
         *(_convolution(3, taken, given, 2, keys[0]), BatchNorm(given), neuron()),
         *(_convolution(3, given, given, 1, keys[1]), BatchNorm(given, alpha=half)),
     )
-    shortcut = sequential(
-        _convolution(1, taken, given, 2, keys[2]), BatchNorm(given, alpha=half)
-    )
+    shortcut = sequential(_convolution(1, taken, given, 2, keys[2]), BatchNorm(given, alpha=half))
     nodes = {
         "neurons": Node(neuron(), "input"),
         "branch": Node(branch, "neurons"),

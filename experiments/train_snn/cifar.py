@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from experiments.runner import Run
     from experiments.train_snn import Config
 
-CHANNELS = (32, 96, 192)
+CHANNELS = (64, 96, 192)
 STEPS = 2
 
 
