@@ -5,7 +5,7 @@ Twins have the same layers, initial weights, batches, optimizer and number of ep
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from models import spiking_classifiers as models
 if TYPE_CHECKING:
     from jaxtyping import Array, Float, PRNGKeyArray
 
+    from experiments.runner import Run
     from experiments.train_snn import Config
 
 
@@ -78,6 +79,16 @@ def energy(model: Any, images: Images) -> Any:
     return estimate_energy(layers, network.hardware)
 
 
+def draw(run: Run, networks: Mapping[str, Any], images: Images) -> None:
+    """The spiking network and the first image."""
+    from experiments.train_snn.figures import draw_activity
+
+    model = networks.get("spiking")
+    if model is not None:
+        title = f"one image, class {int(images.labels[0])}"
+        draw_activity(run, model.network, model.current(images.pixels[:1]), title)
+
+
 DIGITS_BACKGROUND = -datasets.MOMENTS["digits"][0] / datasets.MOMENTS["digits"][1]
 
 DIGITS = Recipe(
@@ -91,6 +102,7 @@ DIGITS = Recipe(
     weight_decay=1e-2,
     augment=distortion((8, 8), turn=0.1, scale=0.1, shift=0.5, background=DIGITS_BACKGROUND),
     energy=energy,
+    draw=draw,
 )
 MNIST = Recipe(
     networks=pair(
@@ -105,4 +117,5 @@ MNIST = Recipe(
     weight_decay=1e-2,
     augment=augmentation((1, 28, 28), 2, mirrored=False),
     energy=energy,
+    draw=draw,
 )
