@@ -75,9 +75,7 @@ def leaky(
     widths: tuple[int, int, int], dt: float, answer: int, key: PRNGKeyArray
 ) -> RecurrentClassifier:
     """The twin of `adaptive` whose thresholds are fixed, of the same weights for the same key."""
-    units = nj.LIF(
-        tau_m=TAU_M, resistance=_resistance(dt), soft_reset=True, surrogate=SURROGATE
-    )
+    units = nj.LIF(tau_m=TAU_M, resistance=_resistance(dt), soft_reset=True, surrogate=SURROGATE)
     return _classifier(widths, units, dt, answer, key)
 
 

@@ -32,6 +32,7 @@ STEPS = 2 * CUE + DELAY[1]
 RATE, BACKGROUND = 100.0, 5.0  # Hz, of a cue and of all inputs at all times
 UNITS = 64
 LEARN, VALIDATION, TEST = 8192, 1000, 4000  # trials
+FEWEST = 100  # trials to score, in which all pairs of cues are found
 BATCH = 64
 HIGH, COST = 20.0, 1e-3  # units that fire faster than this cost so much for each Hz² above
 
@@ -55,7 +56,10 @@ def data(config: Config, seed: int) -> Data:
     learn = LEARN if config.train is None else config.train
     if learn < BATCH:
         raise ExperimentError(f"--train must be at least the {BATCH} of a batch, got {learn}")
-    held_out = trials(config.validation or VALIDATION, generator(seed, "validation trials"))
+    held = config.validation or VALIDATION
+    if held < FEWEST:
+        raise ExperimentError(f"--validation must be at least {FEWEST} trials, got {held}")
+    held_out = trials(held, generator(seed, "validation trials"))
     measured = (
         held_out if config.on == "validation" else trials(TEST, generator(seed, "test trials"))
     )
