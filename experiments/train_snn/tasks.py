@@ -2,5 +2,6 @@
 
 from experiments.train_snn.cifar import CIFAR
 from experiments.train_snn.images import DIGITS, MNIST
+from experiments.train_snn.memory import MEMORY
 
-TASKS = {"digits": DIGITS, "mnist": MNIST, "cifar": CIFAR}
+TASKS = {"digits": DIGITS, "mnist": MNIST, "cifar": CIFAR, "memory": MEMORY}
