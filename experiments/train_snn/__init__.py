@@ -1,7 +1,7 @@
 """Train spiking networks, and what is set beside them, and measure what all compute.
 
 All networks of a task learn from the same batches for the same number of epochs. Recipes were
-chosen on validation data with seeds 100 to 102; test data took no part in it, and scores are those
+chosen on validation data with seeds from 100 on; test data took no part in it, and scores are those
 after the last epoch.
 """
 

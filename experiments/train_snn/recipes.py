@@ -26,7 +26,7 @@ class Data(NamedTuple):
 
 @dataclass(frozen=True)
 class Recipe:
-    """A task; recipes were chosen on validation data with seeds 100 to 102."""
+    """A task; recipes were chosen on validation data with seeds from 100 on."""
 
     networks: Mapping[str, Callable[[Any], Any]]
     """By name, each of a key; the spiking one first."""
