@@ -206,9 +206,9 @@ def tabulate(config: Config, recipe: Recipe, run: Run, summary: dict[str, dict[s
         rows.append([*row, plus_minus(spread(epoch), digits=2)])
     for name in summary.keys() - config.networks:
         row = [f"{name} [95 %]", interval(summary[name][recipe.score], 100, 2), ""]
-        rows.append(
-            [*row, *([plus_minus(summary[name]["energy"], digits=3)] * bool(recipe.energy)), ""]
-        )
+        if recipe.energy:
+            row += [plus_minus(summary[name]["energy"], digits=3)]
+        rows.append([*row, ""])
     run.table(
         f"{config.task}, {config.on} data: mean ± sd of {config.seeds} seeds, last epoch",
         ["network", f"{recipe.score}, %", "kB", *["nJ"] * bool(recipe.energy), "s per epoch"],

@@ -74,7 +74,7 @@ def test_a_small_run(tmp_path):
     few += ["--learning-rate", "0.005", "--on", "validation"]
     assert main(["train-snn", "--task", "memory", *few, "--out", str(out)]) == 0
     summary = json.loads((out / "summary.json").read_text())
-    assert summary["adaptive"]["accuracy"]["mean"] > 0.8
+    assert summary["adaptive"]["accuracy"]["mean"] > 0.7
     assert summary["leaky"]["accuracy"]["mean"] < 0.6
     assert 1 < summary["adaptive"]["rate"]["mean"] < 40
     for name in ("results", "trials"):
