@@ -34,7 +34,8 @@ def draw_all(config: Config, recipe: Recipe, run: Run, results: list[dict[str, A
     low, high = min(measured), max(measured)
     margin = high - low + 0.2
     bars.set(
-        ylabel=f"{config.on} {recipe.score} (%)", ylim=(max(0, low - margin), high + margin / 2)
+        ylabel=f"{config.on} {recipe.score} (%)",
+        ylim=(max(0, low - margin), min(100.5, high + margin / 2)),
     )
     bars.set_xticks(range(len(config.networks)), config.networks)
     for ax in energies:
