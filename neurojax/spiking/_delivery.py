@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, UInt32
 
 from ..core import System
 from ._network import Node, SpikingNetwork, name_of
+from ._system_node import Size
 
 # A product with one sample takes the time of reading all weights, one with many samples that of
 # multiplying. Of the former one tenth of the inputs may come before it is the faster one, of the
@@ -31,11 +32,13 @@ class Delivery(eqx.Module):
         return y if self.bias is None else y + self.bias
 
 
-def with_delivery(network: SpikingNetwork) -> SpikingNetwork:
-    """The network with its large Linear layers behind neurons and inputs as `Delivery`."""
+def with_delivery(network: SpikingNetwork, samples: Size) -> SpikingNetwork:
+    """The network with those Linear layers behind neurons and inputs as `Delivery` that are large
+    enough for so many samples."""
+    least = least_weights(samples)
     spiking = {n for n, x in network.nodes.items() if _spikes(x.module)} | set(network.inputs)
     nodes = {
-        name: Node(_delivering(node.module), *node.sources)
+        name: Node(_delivering(node.module, least), *node.sources)
         if name_of(node.sources[0]) in spiking
         else node
         for name, node in network.nodes.items()
@@ -47,10 +50,12 @@ def _spikes(module: object) -> bool:
     return isinstance(module, System) and hasattr(module, "surrogate")
 
 
-def _delivering(module: object) -> object:
-    if not isinstance(module, eqx.nn.Linear):
-        return module
-    if module.weight.size < LEAST_FOR_ONE:
+def least_weights(samples: Size) -> int:
+    return LEAST_FOR_ONE if samples == 1 else LEAST_FOR_MANY
+
+
+def _delivering(module: object, least: int) -> object:
+    if not isinstance(module, eqx.nn.Linear) or module.weight.size < least:
         return module
     return Delivery(module.weight.T, module.bias)
 
@@ -84,10 +89,10 @@ def _delivered_vmap(axis_size: int, batched: list[bool], x: Array, weights: Arra
 
 
 def _on_cpu(x: Array, weights: Array) -> Array:
-    one = x.shape[0] == 1
-    if weights.size < (LEAST_FOR_ONE if one else LEAST_FOR_MANY):
+    samples = x.shape[0]
+    if weights.size < least_weights(samples):
         return x @ weights
-    few = jnp.mean(x != 0) <= (FEW_OF_ONE if one else FEW_OF_MANY)
+    few = jnp.mean(x != 0) <= (FEW_OF_ONE if samples == 1 else FEW_OF_MANY)
     return jax.lax.cond(few, _by_events, jnp.matmul, x, weights)
 
 

@@ -76,7 +76,9 @@ def run(
             f"spiking.run: chunk must be a positive number of steps{why}, got {chunk}."
         )
     _check_record(network, shapes, record)
-    runner = Runner(with_delivery(network), tuple(parts), shapes.systems, dt, tuple(record), key)
+    runner = Runner(
+        with_delivery(network, samples), tuple(parts), shapes.systems, dt, tuple(record), key
+    )
     if state is None:
         state = runner.initial_state(shapes, samples)
     else:
