@@ -70,8 +70,7 @@ def run(config: Config, run: Run) -> dict[str, Any]:
 
     recipe = TASKS[config.task]
     config = dataclasses.replace(config, networks=chosen(config, recipe))
-    trained = [name for name in config.networks if name not in recipe.closed_form]
-    run.expect(config.seeds * len(trained) * (config.epochs or recipe.epochs))
+    run.expect(config.seeds * len(config.networks) * (config.epochs or recipe.epochs))
     results = run.each_seed(config, partial(one_seed, config, recipe, run))
     summary = summarise(config, recipe, results)
     figures.draw_all(config, recipe, run, results)
@@ -97,12 +96,7 @@ def one_seed(config: Config, recipe: Recipe, run: Run, seed: int) -> dict[str, A
     found, models = {}, {}
     for name in config.networks:
         model = recipe.networks[name](key(seed, "initial weights"))
-        if name in recipe.closed_form:
-            models[name], curve = recipe.closed_form[name](model, data.learn), []
-        else:
-            models[name], curve = train(
-                config, recipe, run, f"seed-{seed}/{name}", model, data, seed
-            )
+        models[name], curve = train(config, recipe, run, f"seed-{seed}/{name}", model, data, seed)
         found[name] = measure(recipe, models[name], data.measured) | {"curve": curve}
     if recipe.draw and seed == config.seed:
         recipe.draw(run, models, data.measured)
@@ -197,14 +191,12 @@ def tabulate(config: Config, recipe: Recipe, run: Run, summary: dict[str, dict[s
     rows = []
     for name in config.networks:
         own = summary[name]
-        epoch = [
-            np.median(run.seconds(f"seed-{seed}/{name}") or [0.0]) for seed in seeds_of(config)
-        ]
+        epoch = [np.median(run.seconds(f"seed-{seed}/{name}")) for seed in seeds_of(config)]
         row = [name, plus_minus(own[recipe.score], 100, 2), f"{own['footprint']['mean'] / 1e3:.1f}"]
         if recipe.energy:
             row += [plus_minus(own["energy"], digits=1)]
         rows.append([*row, plus_minus(spread(epoch), digits=2)])
-    for name in summary.keys() - config.networks:
+    for name in list(summary)[len(config.networks) :]:
         row = [f"{name} [95 %]", interval(summary[name][recipe.score], 100, 2), ""]
         if recipe.energy:
             row += [plus_minus(summary[name]["energy"], digits=3)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Data(NamedTuple):
-    """Arrays of one structure, samples first."""
+    """Arrays, samples first."""
 
     learn: Any
     held_out: Any
@@ -46,6 +46,4 @@ class Recipe:
     energy: Callable[[Any, Any], EnergyEstimate] | None = None
     """Of a model and data: what a sample takes."""
     draw: Callable[[Run, Mapping[str, Any], Any], None] | None = None
-    """Figures of the task's own, of the first seed's models by name and the data measured."""
-    closed_form: Mapping[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
-    """By the network's name: the trained model, of a model and the data to learn from."""
+    """Figures and tables of the task's own, of the first seed's models and the data measured."""

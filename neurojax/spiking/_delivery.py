@@ -15,7 +15,7 @@ from ._system_node import Size
 # A product with one sample takes the time of reading all weights, one with many samples that of
 # multiplying. Of the former one tenth of the inputs may come before it is the faster one, of the
 # latter a fiftieth, with so many weights and more: in 2048 to 2048, 1 % of which came, events took
-# 12 µs for one sample and 15 for each of 1,000, products 310 and 42; 5 % took 32 (350) and 52 (40).
+# 7 µs for one sample and 14 for each of 1,000, products 331 and 37; 5 % took 26 (272) and 42 (37).
 FEW_OF_ONE, LEAST_FOR_ONE = 0.1, 2**16
 FEW_OF_MANY, LEAST_FOR_MANY = 0.02, 2**20
 
