@@ -59,3 +59,34 @@ def shifted(most: int, mirrored: bool, images: Array, key: PRNGKeyArray) -> Arra
         return moved
     turn = jr.bernoulli(keys[1], 0.5, (len(images), 1, 1, 1))
     return jnp.where(turn, moved[..., ::-1], moved)
+
+
+@cache
+def distortion(
+    image: tuple[int, int], turn: float, scale: float, shift: float, background: float
+) -> Callable:
+    """As `augmentation`, of flat images [height, width]: each is turned by up to `turn` radians,
+    scaled by up to the share `scale` and moved by up to `shift` pixels; beyond its borders it is
+    `background`."""
+
+    def augment(batch: tuple[Array, Array], key: PRNGKeyArray) -> tuple[Array, Array]:
+        x, y = batch
+        images = x.reshape(len(x), *image) - background
+        draws = jr.uniform(key, (len(x), 4), minval=-1.0, maxval=1.0)
+        by = draws * jnp.asarray([[turn, scale, shift, shift]])
+        return jax.vmap(distorted)(images, by).reshape(x.shape) + background, y
+
+    return augment
+
+
+def distorted(image: Array, by: Array) -> Array:
+    """An image [height, width] turned about its centre by `by[0]` radians, scaled by 1 + `by[1]`
+    and moved by `by[2:]` pixels; bilinear, zero beyond its borders."""
+    height, width = image.shape
+    centre = jnp.asarray([(height - 1) / 2, (width - 1) / 2])[:, None, None]
+    rows, columns = jnp.meshgrid(jnp.arange(1.0 * height), jnp.arange(1.0 * width), indexing="ij")
+    places = jnp.stack([rows, columns]) - centre
+    cos, sin = jnp.cos(by[0]), jnp.sin(by[0])
+    turned = jnp.stack([cos * places[0] - sin * places[1], sin * places[0] + cos * places[1]])
+    taken = (turned / (1 + by[1])) + centre - by[2:, None, None]
+    return jax.scipy.ndimage.map_coordinates(image, list(taken), order=1, mode="constant")

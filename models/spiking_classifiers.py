@@ -6,6 +6,7 @@ integrators. Source: Rathi & Roy 2020, arXiv 2008.03658 (direct input coding); F
 ICCV, Incorporating learnable membrane time constants, for the networks.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
@@ -16,7 +17,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 import neurojax as nj
-from neurojax.spiking import SpikingNetwork, arctan, direct_code, run, sequential
+from neurojax.spiking import MaxPool2d, SpikingNetwork, arctan, direct_code, run, sequential
 
 TAU_M = 2.0
 """Of all neurons, in steps."""
@@ -52,9 +53,9 @@ class Classifier(eqx.Module):
         return jax.vmap(eqx.nn.Sequential(self.layers))(images)
 
 
-def neuron() -> nj.LIF:
-    """Of which a current of 1 makes v rise towards 1, with a soft reset."""
-    return nj.LIF(tau_m=TAU_M, soft_reset=True, surrogate=arctan())
+def neuron(resistance: float = 1.0) -> nj.LIF:
+    """Of which a current of 1 makes v rise towards `resistance`, with a soft reset."""
+    return nj.LIF(tau_m=TAU_M, resistance=resistance, soft_reset=True, surrogate=arctan())
 
 
 def readout() -> nj.neurons.LeakyIntegrator:
@@ -75,11 +76,14 @@ def convolutional(
     steps: int,
     key: PRNGKeyArray,
 ) -> SpikingClassifier:
-    """3x3 convolutions, each followed by neurons and the means of 2x2, then a dense layer."""
-    convolutions, last = _convolutions(image, channels, classes, key)
-    parts = [part for layer in convolutions[1:] for part in (neuron(), mean_of_4, layer)]
-    network = sequential(*parts, neuron(), mean_of_4, jnp.ravel, last, readout())
-    return SpikingClassifier(convolutions[0], network, steps)
+    """3x3 convolutions, each followed by the largest of 2x2 and neurons, then a dense layer."""
+    (first, *others), last = _convolutions(image, channels, classes, key)
+    stem = eqx.nn.Sequential([first, MaxPool2d(2)])
+    # A current of 1 adds 1 to the potential in a step.
+    resistance = 1 / (1 - math.exp(-1 / TAU_M))
+    parts = [part for layer in others for part in (neuron(resistance), layer, MaxPool2d(2))]
+    network = sequential(*parts, neuron(resistance), jnp.ravel, last, readout())
+    return SpikingClassifier(stem, network, steps)
 
 
 def conventional_dense(widths: Sequence[int], key: PRNGKeyArray) -> Classifier:
@@ -94,15 +98,9 @@ def conventional_convolutional(
 ) -> Classifier:
     """The twin of `convolutional`, of the same weights for the same key."""
     convolutions, last = _convolutions(image, channels, classes, key)
-    after = (eqx.nn.Lambda(jax.nn.relu), eqx.nn.Lambda(mean_of_4))
+    after = (MaxPool2d(2), eqx.nn.Lambda(jax.nn.relu))
     parts = [part for layer in convolutions for part in (layer, *after)]
     return Classifier([*parts, eqx.nn.Lambda(jnp.ravel), last])
-
-
-def mean_of_4(image: Float[Array, "channels height width"]) -> Float[Array, "channels _ _"]:
-    """The mean of each 2x2 pixels."""
-    channels, height, width = image.shape
-    return image.reshape(channels, height // 2, 2, width // 2, 2).mean((2, 4))
 
 
 def _dense(widths: Sequence[int], key: PRNGKeyArray) -> list[eqx.nn.Linear]:

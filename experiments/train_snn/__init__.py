@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 class Config:
     """A task's networks, once for each seed."""
 
-    task: Literal["digits", "mnist"] = "digits"
-    """Data and networks; mnist is read from $NEUROJAX_DATA."""
+    task: Literal["digits", "mnist", "cifar"] = "digits"
+    """Data and networks; mnist and cifar are read from $NEUROJAX_DATA."""
     networks: tuple[str, ...] = ()
     """What is trained; all of the task's unless given."""
     seeds: int = 3
@@ -140,18 +140,20 @@ def train(
 
 
 def trainable(model: Any) -> Any:
-    """Weights and biases, and no constants of neurons."""
+    """Weights, biases and what normalisations learn, and no constants of neurons."""
     import equinox as eqx
     import jax
 
     from neurojax import System
+    from neurojax.spiking import OverTime
+
+    def constant(part: Any) -> bool:
+        return isinstance(part, System) and not isinstance(part, OverTime)
 
     def of(part: Any) -> Any:
-        return jax.tree.map(
-            lambda x: eqx.is_inexact_array(x) and not isinstance(part, System), part
-        )
+        return jax.tree.map(lambda x: eqx.is_inexact_array(x) and not constant(part), part)
 
-    return jax.tree.map(of, model, is_leaf=lambda x: isinstance(x, System))
+    return jax.tree.map(of, model, is_leaf=constant)
 
 
 def measure(recipe: Recipe, model: Any, data: Any) -> dict[str, Any]:

@@ -38,7 +38,31 @@ def draw_all(config: Config, recipe: Recipe, run: Run, results: list[dict[str, A
     )
     bars.set_xticks(range(len(config.networks)), config.networks)
     for ax in energies:
-        ax.set(
-            xlabel="energy of a sample (nJ)", ylabel=f"{config.on} {recipe.score} (%)", xscale="log"
-        )
+        ax.set(xlabel="energy of a sample (nJ)", ylabel=f"{config.on} {recipe.score} (%)")
+        ax.set_xlim(left=0)
     run.figure("results", figure)
+
+
+def draw_activity(run: Run, network: Any, inputs: Any, title: str) -> None:
+    """What a network does with one sample [time, 1, ...]: the spikes of each layer, the potential
+    of the neuron in it that spikes next to every other step, and what the network gives."""
+    from neurojax import spiking
+    from neurojax.core import SpikingSystem
+
+    layers = [n for n, x in network.nodes.items() if isinstance(x.module, SpikingSystem)]
+    of = spiking.run(network, inputs, record=[*layers, *(f"{n}.v" for n in layers)])
+    seen = {n: np.asarray(x).reshape(len(x), -1) for n, x in of.recorded.items()}
+    figure, (raster, membranes, output) = figures.panels(3, title)
+    first = 0
+    for name, color in zip(layers, figures.LAYERS * len(layers), strict=False):
+        step, neuron = np.nonzero(seen[name])
+        raster.scatter(step, first + neuron, s=3, color=color, linewidths=0, label=name)
+        half = int(np.abs(seen[name].mean(0) - 0.5).argmin())
+        membranes.plot(seen[f"{name}.v"][:, half], color=color, marker=".", label=name)
+        first += seen[name].shape[1]
+    raster.set(xlabel="step", ylabel="neuron")
+    raster.legend(frameon=False, markerscale=4, loc="upper left", bbox_to_anchor=(0, 1.15), ncols=2)
+    membranes.set(xlabel="step", ylabel="potential after the step")
+    output.plot(np.asarray(of.output)[:, 0].reshape(len(of.output), -1))
+    output.set(xlabel="step", ylabel="what the network gives")
+    run.figure("activity", figure)

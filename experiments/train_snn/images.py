@@ -5,19 +5,20 @@ Twins have the same layers, initial weights, batches, optimizer and number of ep
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from experiments import datasets
 from experiments.datasets import Images
-from experiments.recipes import augmentation
+from experiments.recipes import augmentation, distortion
 from experiments.train_snn.recipes import Data, Recipe
 from models import spiking_classifiers as models
 
 if TYPE_CHECKING:
     from jaxtyping import Array, Float, PRNGKeyArray
 
+    from experiments.runner import Run
     from experiments.train_snn import Config
 
 
@@ -56,47 +57,65 @@ def evaluate(model: Any, images: Images) -> dict[str, Array]:
 def pair(spiking: Callable, conventional: Callable, steps: int, *shape: Any) -> dict[str, Callable]:
     """A spiking network and its twin, of one shape."""
     return {
-        "spiking": partial(lambda key, of: of(*shape, steps, key), of=spiking),
-        "conventional": partial(lambda key, of: of(*shape, key), of=conventional),
+        "spiking": partial(spiking, *shape, steps),
+        "conventional": partial(conventional, *shape),
     }
 
 
 def energy(model: Any, images: Images) -> Any:
     """What an image takes: the stem once, then the network in each step."""
+    import equinox as eqx
+
     import neurojax as nj
     from neurojax.metrics import estimate_energy
 
     pixels = images.pixels[:500]
     if isinstance(model, models.Classifier):
         return nj.energy(list(model.layers), pixels)
-    stem = nj.energy([model.stem], pixels)
+    stem = model.stem if isinstance(model.stem, eqx.nn.Sequential) else [model.stem]
+    stem = nj.energy(stem, pixels)
     network = nj.energy(model.network, model.current(pixels))
     layers = {f"stem {name}": x for name, x in stem.layers.items()} | dict(network.layers)
     return estimate_energy(layers, network.hardware)
 
 
+def draw(run: Run, networks: Mapping[str, Any], images: Images) -> None:
+    """The spiking network and the first image."""
+    from experiments.train_snn.figures import draw_activity
+
+    model = networks.get("spiking")
+    if model is not None:
+        title = f"one image, class {int(images.labels[0])}"
+        draw_activity(run, model.network, model.current(images.pixels[:1]), title)
+
+
+DIGITS_BACKGROUND = -datasets.MOMENTS["digits"][0] / datasets.MOMENTS["digits"][1]
+
 DIGITS = Recipe(
-    networks=pair(models.dense, models.conventional_dense, 8, (64, 256, 256, 10)),
+    networks=pair(models.dense, models.conventional_dense, 8, (64, 512, 512, 10)),
     data=partial(data, name="digits", flat=True),
     loss=loss,
     evaluate=evaluate,
-    epochs=60,
+    epochs=200,
     batch_size=32,
     learning_rate=2e-3,
     weight_decay=1e-2,
+    augment=distortion((8, 8), turn=0.1, scale=0.1, shift=0.5, background=DIGITS_BACKGROUND),
     energy=energy,
+    draw=draw,
 )
 MNIST = Recipe(
     networks=pair(
-        models.convolutional, models.conventional_convolutional, 4, (1, 28, 28), (16, 32), 10
+        models.convolutional, models.conventional_convolutional, 4, (1, 28, 28), (32, 64), 10
     ),
     data=partial(data, name="mnist"),
     loss=loss,
     evaluate=evaluate,
-    epochs=15,
+    epochs=12,
     batch_size=100,
-    learning_rate=2e-3,
+    learning_rate=5e-3,
     weight_decay=1e-2,
     augment=augmentation((1, 28, 28), 2, mirrored=False),
     energy=energy,
+    draw=draw,
 )

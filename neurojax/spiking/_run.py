@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray, Shaped
 
 from ..core import plain, positive, refuse_nan
+from ._delivery import with_delivery
 from ._loop import Values, draws
 from ._network import SpikingNetwork
 from ._over_time import OverTime
@@ -75,7 +76,7 @@ def run(
             f"spiking.run: chunk must be a positive number of steps{why}, got {chunk}."
         )
     _check_record(network, shapes, record)
-    runner = Runner(network, tuple(parts), shapes.systems, dt, tuple(record), key)
+    runner = Runner(with_delivery(network), tuple(parts), shapes.systems, dt, tuple(record), key)
     if state is None:
         state = runner.initial_state(shapes, samples)
     else:

@@ -21,7 +21,9 @@ from neurojax import spiking
 SMALL = ["train-snn", "--seeds", "2", "--epochs", "15", "--train", "300", "--validation", "100"]
 
 
-@pytest.mark.parametrize(("task", "image"), [("digits", (64,)), ("mnist", (1, 28, 28))])
+@pytest.mark.parametrize(
+    ("task", "image"), [("digits", (64,)), ("mnist", (1, 28, 28)), ("cifar", (3, 32, 32))]
+)
 def test_twins_have_the_same_weights(task, image):
     recipe = TASKS[task]
     spiking, conventional = (recipe.networks[n](jr.key(0)) for n in ("spiking", "conventional"))
@@ -77,7 +79,8 @@ def test_results(folder: Path):
     ratio = summary["spiking against conventional"]["energy"]["values"]
     energies = (summary[n]["energy"]["values"] for n in ("spiking", "conventional"))
     np.testing.assert_allclose(ratio, np.divide(*energies))
-    assert (folder / "figures" / "results.png").stat().st_size > 10_000
+    for figure in ("results", "activity"):
+        assert (folder / "figures" / f"{figure}.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(
