@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Config:
     """A task's networks, once for each seed."""
 
-    task: Literal["digits", "mnist", "cifar"] = "digits"
+    task: Literal["digits", "mnist", "cifar", "mackey-glass"] = "digits"
     """Data and networks; mnist and cifar are read from $NEUROJAX_DATA."""
     networks: tuple[str, ...] = ()
     """What is trained; all of the task's unless given."""

@@ -40,7 +40,9 @@ def mackey_glass(
     if times[0] < 0 or np.any(np.diff(times) < 0):
         raise ValueError("mackey_glass: times must ascend from 0 on.")
     step = tau / steps_per_delay
-    x, slope = _solved(math.ceil(times[-1] / step) + 1, step, steps_per_delay, start, beta, gamma, n)
+    x, slope = _solved(
+        math.ceil(times[-1] / step) + 1, step, steps_per_delay, start, beta, gamma, n
+    )
     place = np.minimum((times / step).astype(int), len(x) - 2)
     s = times / step - place
     return (

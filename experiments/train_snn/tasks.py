@@ -2,5 +2,6 @@
 
 from experiments.train_snn.cifar import CIFAR
 from experiments.train_snn.images import DIGITS, MNIST
+from experiments.train_snn.mackey_glass import MACKEY_GLASS
 
-TASKS = {"digits": DIGITS, "mnist": MNIST, "cifar": CIFAR}
+TASKS = {"digits": DIGITS, "mnist": MNIST, "cifar": CIFAR, "mackey-glass": MACKEY_GLASS}
