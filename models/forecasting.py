@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float, Key, Real
+from jaxtyping import Array, Bool, Float, Key
 
 import neurojax as nj
 from neurojax.core import positive
@@ -35,14 +35,14 @@ class Forecaster(eqx.Module):
     network: SpikingNetwork
 
     def __call__(
-        self, series: Float[Array, "samples time"], given: Real[Array | np.ndarray, " time"]
+        self, series: Float[Array, "samples time"], given: Bool[Array | np.ndarray, " time"]
     ) -> Float[Array, "samples time"]:
         """At each step the value of the next: of the series where `given` is 1, of the forecast
         before where it is 0, which it must not be at first."""
         return run(self.network, self.inputs(series, given)).output.T
 
     def inputs(
-        self, series: Float[Array, "samples time"], given: Real[Array | np.ndarray, " time"]
+        self, series: Float[Array, "samples time"], given: Bool[Array | np.ndarray, " time"]
     ) -> dict[str, Float[Array, "time samples"]]:
         """What the network takes."""
         each = jnp.broadcast_to(jnp.asarray(given, series.dtype)[:, None], series.T.shape)
@@ -200,7 +200,7 @@ def ridge_readout(
             f"forecasting.ridge_readout: washout must be from 0 to less than the {len(series) - 1} "
             f"steps, got {washout}."
         )
-    inputs = model.inputs(series[None, :-1], np.ones(len(series) - 1))
+    inputs = model.inputs(series[None, :-1], np.ones(len(series) - 1, bool))
     seen = run(model.network, inputs, record=["seen"]).recorded["seen"][washout:, 0]
     states = np.concatenate([np.asarray(seen, np.float64), np.ones((len(seen), 1))], axis=1)
     due = np.diff(np.asarray(series, np.float64))[washout:] / SPREAD
