@@ -98,15 +98,16 @@ def test_equal_footprint(getkey):
 
 
 def test_a_small_run(tmp_path):
-    """Two Lyapunov times of forecasts: one epoch is no worse than chance (of a forecast unlike the
-    series sMAPE is some 30 %), the echo state network is as it is in the full run."""
-    options = ["--task", "mackey-glass", "--seeds", "1", "--epochs", "1", "--validation", "2"]
+    """Two Lyapunov times of forecasts: after eight epochs the spiking network's are no worse than
+    the mean of the series (sMAPE of some 22 %; 110 % after one epoch), and those of the echo state
+    network are as in the full run."""
+    options = ["--task", "mackey-glass", "--seeds", "1", "--epochs", "8", "--validation", "2"]
     options += ["--networks", "spiking", "echo state", "--on", "validation"]
     assert main(["train-snn", *options, "--out", str(tmp_path / "run")]) == 0
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     near = {n: summary[n]["smape of 2 Lyapunov times"]["mean"] for n in ("spiking", "echo state")}
     assert near["echo state"] < 0.03
-    assert near["spiking"] < 0.4
+    assert near["spiking"] < 0.25
     assert all(summary[n]["energy"]["mean"] > 0 for n in near)
     for name in ("results", "forecasts"):
         assert (tmp_path / "run" / "figures" / f"{name}.png").stat().st_size > 10_000
