@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Config:
     """A task's networks, once for each seed."""
 
-    task: Literal["digits", "mnist", "cifar", "memory"] = "digits"
+    task: Literal["digits", "mnist", "cifar", "memory", "mackey-glass"] = "digits"
     """Data and networks; mnist and cifar are read from $NEUROJAX_DATA."""
     networks: tuple[str, ...] = ()
     """What is trained; all of the task's unless given."""
@@ -70,7 +70,8 @@ def run(config: Config, run: Run) -> dict[str, Any]:
 
     recipe = TASKS[config.task]
     config = dataclasses.replace(config, networks=chosen(config, recipe))
-    run.expect(config.seeds * len(config.networks) * (config.epochs or recipe.epochs))
+    trained = [name for name in config.networks if name not in recipe.closed_form]
+    run.expect(config.seeds * len(trained) * (config.epochs or recipe.epochs))
     results = run.each_seed(config, partial(one_seed, config, recipe, run))
     summary = summarise(config, recipe, results)
     figures.draw_all(config, recipe, run, results)
@@ -96,7 +97,12 @@ def one_seed(config: Config, recipe: Recipe, run: Run, seed: int) -> dict[str, A
     found, models = {}, {}
     for name in config.networks:
         model = recipe.networks[name](key(seed, "initial weights"))
-        models[name], curve = train(config, recipe, run, f"seed-{seed}/{name}", model, data, seed)
+        if name in recipe.closed_form:
+            models[name], curve = recipe.closed_form[name](model, data.learn), []
+        else:
+            models[name], curve = train(
+                config, recipe, run, f"seed-{seed}/{name}", model, data, seed
+            )
         found[name] = measure(recipe, models[name], data.measured) | {"curve": curve}
     if recipe.draw and seed == config.seed:
         recipe.draw(run, models, data.measured)
@@ -191,11 +197,14 @@ def tabulate(config: Config, recipe: Recipe, run: Run, summary: dict[str, dict[s
     rows = []
     for name in config.networks:
         own = summary[name]
-        epoch = [np.median(run.seconds(f"seed-{seed}/{name}")) for seed in seeds_of(config)]
         row = [name, plus_minus(own[recipe.score], 100, 2), f"{own['footprint']['mean'] / 1e3:.1f}"]
         if recipe.energy:
             row += [plus_minus(own["energy"], digits=1)]
-        rows.append([*row, plus_minus(spread(epoch), digits=2)])
+        seconds = ""
+        if name not in recipe.closed_form:
+            epochs = [np.median(run.seconds(f"seed-{seed}/{name}")) for seed in seeds_of(config)]
+            seconds = plus_minus(spread(epochs), digits=2)
+        rows.append([*row, seconds])
     for name in list(summary)[len(config.networks) :]:
         row = [f"{name} [95 %]", interval(summary[name][recipe.score], 100, 2), ""]
         if recipe.energy:

@@ -23,8 +23,9 @@ def draw_all(config: Config, recipe: Recipe, run: Run, results: list[dict[str, A
         found = [result[name] for result in results]
         score = 100 * np.array([x[recipe.score] for x in found])
         figures.bar(bars, place, score.tolist(), color, None, width=0.6)
-        runs = 100 * np.array([x["curve"] for x in found])
-        figures.band(curves, np.arange(1, runs.shape[1] + 1), runs, color, name)
+        if name not in recipe.closed_form:
+            runs = 100 * np.array([x["curve"] for x in found])
+            figures.band(curves, np.arange(1, runs.shape[1] + 1), runs, color, name)
         for ax in energies:
             ax.scatter([x["energy"] for x in found], score, color=color, s=24, label=name)
     curves.set(xlabel="epoch", ylabel=f"validation {recipe.score} (%)")

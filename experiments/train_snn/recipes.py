@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -47,3 +47,6 @@ class Recipe:
     """Of a model and data: what a sample takes."""
     draw: Callable[[Run, Mapping[str, Any], Any], None] | None = None
     """Figures and tables of the task's own, of the first seed's models and the data measured."""
+    closed_form: Mapping[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
+    """Of networks that no gradient trains: the trained model, of a model and the data to learn
+    from."""
