@@ -60,9 +60,11 @@ class ClockRun(eqx.Module):
         carry = self._start(start)
         blocks, rest = divmod(self.steps, self.every)
         whole = blocks * self.every
-        in_blocks = jax.tree.map(
-            lambda x: x[:whole].reshape(blocks, self.every, *x.shape[1:]), self.rows
-        )
+        in_blocks = self.rows
+        if self.every > 1:
+            in_blocks = jax.tree.map(
+                lambda x: x[:whole].reshape(blocks, self.every, *x.shape[1:]), self.rows
+            )
         carry, (samples, bits) = scan(self._block, carry, in_blocks, blocks)
         bits = jax.tree.map(lambda x: x.reshape(-1, x.shape[-1]), bits)
         if rest:
@@ -119,12 +121,13 @@ class ClockRun(eqx.Module):
     def _block(
         self, carry: _Carry, rows: PyTree, steps: int | None = None
     ) -> tuple[_Carry, tuple[dict, Array | None]]:
-        """A sample at the start, then `steps` steps; spikes of each of them."""
+        """A sample at the start, then `steps` steps, each with its row, or one step with the only
+        row; spikes of each of them."""
         steps = self.every if steps is None else steps
         t = Clock(carry.step, self.dt).t
         samples = observe(self.record, self.system, t, carry.state)
-        if steps == 1:
-            carry, out = self._step(carry, jax.tree.map(lambda x: x[0], rows))
+        if self.every == 1:
+            carry, out = self._step(carry, rows)
         else:
             carry, out = scan(self._step, carry, rows, steps)
             out[RASTER] = jax.tree.map(lambda x: x.sum(0), out[RASTER])

@@ -1,10 +1,11 @@
 """Loops over steps: fast on a CPU, and with a gradient that remembers little."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun, jaxprs_in_params
 from jaxtyping import Array, PyTree
 
 from ._convolutions import with_fast_convolutions
@@ -23,6 +24,8 @@ from ._native import (
 # in about sqrt(steps): recomputing the steps between costs no more than the memory did. (But what
 # comes out of each step is then written twice.)
 STACKED_STATES_LIMIT = 2**22
+# Products of matrices and convolutions cost more than that memory.
+DEAR_STATES_LIMIT = 2**28
 
 # The name by which a solver marks what is dear to compute and cheap to keep (`checkpoint_name`).
 SOLVED = "solved"
@@ -53,12 +56,25 @@ def scan(body: Body, carry: PyTree, rows: PyTree, length: int) -> tuple[PyTree, 
 
 
 def _is_stackable(body: Body, carry: PyTree, rows: PyTree, length: int) -> bool:
-    """Whether a gradient may well store all states: few bytes, or no more than what the loop takes
-    and gives, which is all in memory in any case."""
-    if length * bytes_of(carry) <= STACKED_STATES_LIMIT:
+    """Whether a gradient may well store all states: few bytes for what they cost, or no more than
+    what the loop takes and gives, which is all in memory in any case."""
+    stacked = length * bytes_of(carry)
+    if stacked <= STACKED_STATES_LIMIT:
         return True
     row = _row_of(rows)
-    return bytes_of(row) + bytes_of(jax.eval_shape(body, carry, row)[1]) >= bytes_of(carry)
+    program, (_, out) = jax.make_jaxpr(body, return_shape=True)(carry, row)
+    if stacked <= DEAR_STATES_LIMIT and _is_dear(program.jaxpr):
+        return True
+    return bytes_of(row) + bytes_of(out) >= bytes_of(carry)
+
+
+def _is_dear(jaxpr: Any) -> bool:
+    """Whether a program has products of matrices or convolutions."""
+    return any(
+        equation.primitive.name in ("dot_general", "conv_general_dilated")
+        or any(map(_is_dear, jaxprs_in_params(equation.params)))
+        for equation in jaxpr.eqns
+    )
 
 
 def _row_of(rows: PyTree) -> PyTree:

@@ -259,3 +259,23 @@ def test_spikes_of_many_neurons_and_their_gradient(batch, neurons):
         slope = jax.jit(jax.vmap(gradient, (None, 0)))(many_neurons, several)[1][-1]
     assert float(due[0]) > 100
     np.testing.assert_allclose(slope[:, few], due[1], rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_dear_is_not_computed_again():
+    """A gradient through steps with a product keeps all their states."""
+    weights = jnp.asarray(np.random.default_rng(0).normal(size=(64, 64)) / 8, jnp.float32)
+    start, steps = jnp.ones((256, 64)), 400
+    assert start.nbytes * steps > _scan.STACKED_STATES_LIMIT
+
+    def products(cheap):
+        def body(y, _):
+            return jnp.tanh(y @ weights) if not cheap else jnp.tanh(y), None
+
+        def loss(y):
+            return _scan.scan(body, y, None, steps)[0].sum()
+
+        compiled = jax.jit(jax.grad(loss)).lower(start).compile()
+        return compiled.memory_analysis().temp_size_in_bytes  # pyright: ignore[reportOptionalMemberAccess]
+
+    assert products(cheap=True) < 0.3 * start.nbytes * steps
+    assert products(cheap=False) > 0.9 * start.nbytes * steps
