@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import jaxprs_in_params
 
 import neurojax as nj
 from neurojax.core import _scan
@@ -279,3 +280,30 @@ def test_what_is_dear_is_not_computed_again():
 
     assert products(cheap=True) < 0.3 * start.nbytes * steps
     assert products(cheap=False) > 0.9 * start.nbytes * steps
+
+
+def test_small_steps_are_unrolled_but_on_a_cpu(monkeypatch):
+    """Eight in a pass of the loop, and two of 50 are left; the results are the same."""
+
+    def total(y):
+        return _scan.scan(lambda y, x: (jnp.sin(y + x), y), y, jnp.arange(50.0), 50)[1].sum()
+
+    def passes(program):
+        return [e.params["length"] // e.params["unroll"] for e in all_scans(program.jaxpr)]
+
+    y = jnp.arange(3.0)
+    here = jax.value_and_grad(total)(y)
+    assert passes(jax.make_jaxpr(total)(y)) == [50]
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    jax.clear_caches()
+    assert passes(jax.make_jaxpr(total)(y)) == [6]
+    jax.tree.map(np.testing.assert_allclose, jax.value_and_grad(total)(y), here)
+    jax.clear_caches()
+
+
+def all_scans(jaxpr):
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "scan":
+            yield equation
+        for within in jaxprs_in_params(equation.params):
+            yield from all_scans(within)
