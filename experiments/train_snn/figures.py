@@ -11,14 +11,18 @@ from experiments.train_snn import Config
 from experiments.train_snn.recipes import Recipe
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+COSTS = (
+    (lambda found: (found["macs"] + found["acs"]) / 1e6, "MACs and additions of a sample (10⁶)"),
+    (lambda found: found["energy"], "energy of a sample (nJ)"),
+)
 
 
 def draw_all(config: Config, recipe: Recipe, run: Run, results: list[dict[str, Any]]) -> None:
     """The score on validation data after each epoch, the last one's on the data measured, and,
-    where it is known, against the energy that a sample takes."""
+    where they are known, against the operations and the energy that a sample takes."""
     title = f"{config.task}: mean and standard deviation of {config.seeds} seeds"
-    figure, axes = figures.panels(2 + bool(recipe.energy), title)
-    curves, bars, *energies = axes
+    figure, axes = figures.panels(4 if recipe.energy else 2, title)
+    curves, bars, *costs = axes
     for place, (name, color) in enumerate(zip(config.networks, COLORS, strict=False)):
         found = [result[name] for result in results]
         score = 100 * np.array([x[recipe.score] for x in found])
@@ -26,8 +30,8 @@ def draw_all(config: Config, recipe: Recipe, run: Run, results: list[dict[str, A
         if name not in recipe.closed_form:
             runs = 100 * np.array([x["curve"] for x in found])
             figures.band(curves, np.arange(1, runs.shape[1] + 1), runs, color, name)
-        for ax in energies:
-            ax.scatter([x["energy"] for x in found], score, color=color, s=24, label=name)
+        for ax, (cost, _) in zip(costs, COSTS, strict=False):
+            ax.scatter([cost(x) for x in found], score, color=color, s=24, label=name)
     curves.set(xlabel="epoch", ylabel=f"validation {recipe.score} (%)")
     curves.legend(frameon=False)
     measured = [100 * result[name][recipe.score] for result in results for name in config.networks]
@@ -38,9 +42,9 @@ def draw_all(config: Config, recipe: Recipe, run: Run, results: list[dict[str, A
         ylim=(max(0, low - margin), min(100.5, high + margin / 2)),
     )
     bars.set_xticks(range(len(config.networks)), config.networks)
-    for ax in energies:
-        ax.set(xlabel="energy of a sample (nJ)", ylabel=f"{config.on} {recipe.score} (%)")
-        ax.set_xlim(left=0)
+    for ax, (_, label) in zip(costs, COSTS, strict=False):
+        ax.set(xlabel=label, ylabel=f"{config.on} {recipe.score} (%)")
+        ax.set_xlim(0, 1.05 * ax.get_xlim()[1])
     run.figure("results", figure)
 
 
