@@ -36,6 +36,7 @@ from .core import (
     Step as Step,
     System as System,
     as_term as as_term,
+    keep_freed_memory as keep_freed_memory,
     load as load,
     ornstein_uhlenbeck as ornstein_uhlenbeck,
     save as save,

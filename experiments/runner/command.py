@@ -42,6 +42,9 @@ def main(argv: list[str]) -> int:
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(experiments)}"
         print(f"error: no experiment {name!r}; {hint}", file=sys.stderr)
         return 2
+    from neurojax import keep_freed_memory
+
+    keep_freed_memory()
     module = importlib.import_module(f"experiments.{name.replace('-', '_')}")
     return launch(name, module, argv[1:])
 

@@ -41,6 +41,7 @@ from ._layers import (
     probe as probe,
     refuse_training as refuse_training,
 )
+from ._memory import keep_freed_memory as keep_freed_memory
 from ._native import native_if_small as native_if_small
 from ._recording import (
     Integral as Integral,

@@ -4,6 +4,7 @@ Standard library only, since it runs inside every peer's own environment. Import
 then on whatever a simulator prints goes to stderr, and stdout carries nothing but answers.
 """
 
+import ctypes
 import json
 import os
 import sys
@@ -15,6 +16,12 @@ SAMPLE_SECONDS = 0.2
 """A short call is repeated until a sample takes about this, well above the scheduler's grain."""
 LONG_SECONDS = 2.0
 """A call of this or more needs no second one to be warm."""
+
+if sys.platform.startswith("linux"):
+    # All sides keep the memory they free (M_ARENA_MAX, M_MMAP_MAX, M_TRIM_THRESHOLD of glibc): to
+    # have it from the system again in each call takes up to a quarter of the time of some.
+    for what, value in ((-8, 1), (-4, 0), (-1, 2**31 - 1)):
+        ctypes.CDLL(None).mallopt(what, value)
 
 _answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
