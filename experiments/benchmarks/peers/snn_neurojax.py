@@ -3,7 +3,6 @@
 from serve import serve  # isort: skip  (first: it takes stdout over)
 
 import argparse
-import functools
 
 import equinox as eqx
 import jax
@@ -14,7 +13,7 @@ from snn_task import BETA
 from snn_training import train_and_serve
 
 import neurojax as nj
-from neurojax.spiking import Node, Previous, SpikingNetwork, fast_sigmoid
+from neurojax.spiking import MaxPool2d, Node, Previous, SpikingNetwork, fast_sigmoid
 
 del serve
 MEMBRANE = {"tau_m": -1 / np.log(BETA), "resistance": 1 / (1 - BETA)}
@@ -45,7 +44,7 @@ def network(task: snn_task.Task) -> SpikingNetwork:
     for layer in hidden:
         modules += [layer, neurons()]
         if isinstance(layer, eqx.nn.Conv2d):
-            modules.append(max_pool)
+            modules.append(MaxPool2d(2))
     return nj.spiking.sequential(*modules, jnp.ravel, last, readout)
 
 
@@ -59,12 +58,6 @@ def layer_of(weight: jax.Array, bias: jax.Array | None = None) -> eqx.nn.Linear 
         layer = eqx.nn.Linear(into, out, use_bias=bias is not None, key=key)
     where = lambda layer: (layer.weight, layer.bias)  # noqa: E731
     return eqx.tree_at(where, layer, (weight, bias), is_leaf=lambda leaf: leaf is None)
-
-
-def max_pool(x: jax.Array) -> jax.Array:
-    """By two; of equal maxima the first has the gradient."""
-    corners = [x[:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
-    return functools.reduce(lambda a, b: jnp.where(b > a, b, a), corners)
 
 
 def is_learned(network: SpikingNetwork) -> SpikingNetwork:
