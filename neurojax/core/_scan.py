@@ -29,7 +29,7 @@ DEAR_STATES_LIMIT = 2**28
 
 # A small step costs a GPU the launches of its kernels: eight steps in a pass of the loop halve that
 # (27 and 12 ms for jaxpike on a T4, says its source). On a CPU they are several times slower.
-UNROLLED_STEPS, UNROLLED_EQUATIONS = 8, 200
+UNROLLED_STEPS, SMALL_EQUATIONS = 8, 200
 
 # The name by which a solver marks what is dear to compute and cheap to keep (`checkpoint_name`).
 SOLVED = "solved"
@@ -42,8 +42,8 @@ def scan(body: Body, carry: PyTree, rows: PyTree, length: int) -> tuple[PyTree, 
     stacked.
 
     Each body is rematerialised in the gradient, so that only the carry is stored for each step, and
-    what is marked as SOLVED; where those are many, blocks of about sqrt(length) are rematerialised
-    as well.
+    what is marked as SOLVED, unless its gradient needs no more than that; where those are many,
+    blocks of about sqrt(length) are rematerialised as well.
     """
     body = with_fast_convolutions(body)
     if length < 4 or _is_stackable(body, carry, rows, length):
@@ -122,9 +122,11 @@ def _loop(
 def _rematerialised(
     body: Body, carry: PyTree, rows: PyTree, blocks: int, block: int
 ) -> tuple[PyTree, PyTree]:
-    kept = jax.checkpoint_policies.save_only_these_names(SOLVED)
-    step = jax.checkpoint(body, prevent_cse=False, policy=kept)
-    unroll = _unroll(body, carry, rows)
+    row = _row_of(rows)
+    step = _step(body, carry, row)
+    unroll = 1
+    if jax.default_backend() != "cpu" and _is_small(body, carry, row):
+        unroll = UNROLLED_STEPS
     if block == 1:
         return jax.lax.scan(step, carry, rows, length=blocks, unroll=min(unroll, blocks))
 
@@ -136,9 +138,29 @@ def _rematerialised(
     return jax.lax.scan(steps, carry, in_blocks, length=blocks)
 
 
-def _unroll(body: Body, carry: PyTree, rows: PyTree) -> int:
-    """Steps in each pass of a loop."""
-    if jax.default_backend() == "cpu":
-        return 1
-    program = jax.make_jaxpr(body)(carry, _row_of(rows))
-    return UNROLLED_STEPS if len(program.eqns) <= UNROLLED_EQUATIONS else 1
+def _step(body: Body, carry: PyTree, row: PyTree) -> Body:
+    """The body rematerialised, or as it is where its gradient then remembers no more."""
+    kept = jax.checkpoint_policies.save_only_these_names(SOLVED)
+    again = jax.checkpoint(body, prevent_cse=False, policy=kept)
+    if not _is_small(body, carry, row):
+        return again
+    return body if _remembered(body, carry, row) <= _remembered(again, carry, row) else again
+
+
+def _remembered(body: Body, carry: PyTree, row: PyTree) -> float | int:
+    """Bytes between a body and its gradient."""
+    return bytes_of(jax.eval_shape(lambda *x: jax.vjp(body, *x)[1], carry, row))
+
+
+def _is_small(body: Body, carry: PyTree, row: PyTree) -> bool:
+    """Whether a body is quickly traced again, and has no calls to the host, without derivatives."""
+    jaxpr = jax.make_jaxpr(body)(carry, row).jaxpr
+    return len(jaxpr.eqns) <= SMALL_EQUATIONS and not _calls_back(jaxpr)
+
+
+def _calls_back(jaxpr: Any) -> bool:
+    return any(
+        "callback" in equation.primitive.name
+        or any(map(_calls_back, jaxprs_in_params(equation.params)))
+        for equation in jaxpr.eqns
+    )
