@@ -6,7 +6,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
@@ -15,6 +14,7 @@ from ...core import InState, refuse_nan
 from ...metrics import CONNECTIONS, weights_of
 from ...neurons import IF, Integrator
 from ..network import Shape, SpikingNetwork
+from ._connections import bias_of, is_equinox, then_affine, with_parameters
 from ._conventional import chained, has_weights, modules_of, nature_of, on_all
 
 OWNER = "from_ann"
@@ -123,71 +123,20 @@ def _folded(layers: Mapping[str, Any]) -> dict[str, Any]:
             before = name
             continue
         layer = folded.get(before)
-        fits = isinstance(layer, CONNECTIONS) and _is_equinox(layer) == equinox
+        fits = isinstance(layer, CONNECTIONS) and is_equinox(layer) == equinox
         if not fits or getattr(module, "axis", -1) != -1:
             raise ValueError(
                 f"{OWNER}: layer {name} must directly follow a Linear or Conv of its library and "
                 "normalise its channels, to be folded into it."
             )
-        zeros = jnp.zeros_like(_bias(layer))
-        shift, scale = jax.jvp(module, (zeros,), (zeros + 1,))
-        folded[before] = _with(
-            layer, weights_of(layer) * _by_output(layer, scale), _bias(layer) * scale + shift
-        )
+        zeros = jnp.zeros_like(bias_of(layer))
+        shift, gain = jax.jvp(module, (zeros,), (zeros + 1,))
+        folded[before] = then_affine(layer, gain, shift)
     return folded
 
 
 def _scaled(layer: Any, incoming: float, outgoing: float) -> Any:
     """The layer for inputs and outputs that are so many times smaller."""
-    return _with(layer, weights_of(layer) * (incoming / outgoing), _bias(layer) / outgoing)
-
-
-def _is_equinox(layer: Any) -> bool:
-    return isinstance(layer, eqx.nn.Linear | eqx.nn.Conv)
-
-
-def _bias(layer: Any) -> Float[Array, " out"]:
-    weights = weights_of(layer)
-    if layer.bias is None:
-        return jnp.zeros(weights.shape[0 if _is_equinox(layer) else -1], weights.dtype)
-    return layer.bias.reshape(-1) if _is_equinox(layer) else layer.bias[...]
-
-
-def _by_output(layer: Any, x: Float[Array, " out"]) -> Array:
-    """Of the rank of its weights: outputs come first in Equinox, last in flax."""
-    others = (1,) * (weights_of(layer).ndim - 1)
-    return x.reshape(-1, *others) if _is_equinox(layer) else x.reshape(*others, -1)
-
-
-def _with(layer: Any, weights: Array, bias: Float[Array, " out"]) -> Any:
-    """A layer of its kind with these weights and this bias."""
-    if _is_equinox(layer):
-        layer = _biased(layer)
-        return eqx.tree_at(
-            lambda x: (x.weight, x.bias), layer, (weights, bias.reshape(layer.bias.shape))
-        )
-    layer = nnx.clone(layer)
-    layer.kernel, layer.bias, layer.use_bias = nnx.Param(weights), nnx.Param(bias), True
-    return layer
-
-
-def _biased(layer: Any) -> Any:
-    """The layer, with a bias."""
-    if layer.use_bias:
-        return layer
-    key, dtype = jr.key(0), layer.weight.dtype
-    if isinstance(layer, eqx.nn.Linear):
-        return eqx.nn.Linear(layer.in_features, layer.out_features, dtype=dtype, key=key)
-    return eqx.nn.Conv(
-        layer.num_spatial_dims,
-        layer.in_channels,
-        layer.out_channels,
-        layer.kernel_size,
-        layer.stride,
-        layer.padding,
-        layer.dilation,
-        layer.groups,
-        padding_mode=layer.padding_mode,
-        dtype=dtype,
-        key=key,
+    return with_parameters(
+        layer, weights_of(layer) * (incoming / outgoing), bias_of(layer) / outgoing
     )

@@ -2,14 +2,10 @@
 
 from typing import Any
 
-import equinox as eqx
-import jax.random as jr
-
 from ...core import plain
 from ..modules import BatchNorm
 from ..network import Node, Previous, SpikingNetwork, name_of
-
-CONVOLUTIONS = {1: eqx.nn.Conv1d, 2: eqx.nn.Conv2d, 3: eqx.nn.Conv3d}
+from ._connections import is_equinox, then_affine
 
 
 def folded(network: SpikingNetwork) -> SpikingNetwork:
@@ -48,7 +44,8 @@ def _layer_before(network: SpikingNetwork, norm: str) -> str:
     """The name of the layer that a BatchNorm can be a part of."""
     sources = network.nodes[norm].sources
     layer = sources[0]
-    if len(sources) > 1 or not isinstance(layer, str) or not _is_affine(network, layer):
+    modules = {name: node.module for name, node in network.nodes.items()}
+    if len(sources) > 1 or not isinstance(layer, str) or not is_equinox(modules.get(layer)):
         raise ValueError(
             f"folded: BatchNorm {norm!r} must follow one Linear or Conv, it takes "
             f"{', '.join(map(str, sources))}."
@@ -66,38 +63,8 @@ def _layer_before(network: SpikingNetwork, norm: str) -> str:
     return layer
 
 
-def _is_affine(network: SpikingNetwork, name: str) -> bool:
-    return name in network.nodes and isinstance(
-        network.nodes[name].module, eqx.nn.Linear | eqx.nn.Conv
-    )
-
-
 def _merged(layer: Any, norm: BatchNorm) -> Any:
     """One layer that does what both do."""
     mean, variance = norm.statistics()
-    weight, gain = layer.weight, norm.gain(variance)
-    bias = norm.shift - mean * gain
-    # As a bias is: [out] or [out, 1, ...].
-    gain, bias = (x.reshape(-1, *(1,) * (weight.ndim - 2)) for x in (gain, bias))
-    if layer.bias is None:
-        layer = _biased(layer)
-    else:
-        bias = bias + layer.bias * gain
-    return eqx.tree_at(lambda m: (m.weight, m.bias), layer, (weight * gain[:, None], bias))
-
-
-def _biased(layer: Any) -> Any:
-    """A layer as this one, with a bias."""
-    if isinstance(layer, eqx.nn.Linear):
-        return eqx.nn.Linear(layer.in_features, layer.out_features, key=jr.key(0))
-    return CONVOLUTIONS[layer.num_spatial_dims](
-        layer.in_channels,
-        layer.out_channels,
-        layer.kernel_size,
-        layer.stride,
-        layer.padding,
-        layer.dilation,
-        layer.groups,
-        padding_mode=layer.padding_mode,
-        key=jr.key(0),
-    )
+    gain = norm.gain(variance)
+    return then_affine(layer, gain, norm.shift - mean * gain)
