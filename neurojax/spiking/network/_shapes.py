@@ -7,7 +7,7 @@ import jax
 import jax.random as jr
 from jaxtyping import Array
 
-from ...core import System
+from ...core import System, first_line
 from ._loop import draws
 from ._network import SpikingNetwork, name_of
 from ._system_node import Shape, SystemNode
@@ -63,8 +63,8 @@ def _given(name: str, module: Any, known: list[Shape]) -> Shape:
         return jax.eval_shape(lambda *x: module(*x, **key), *known)
     except Exception as error:
         shapes = ", ".join(str(x.shape) for x in known)
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
         kind = getattr(module, "__name__", type(module).__name__)
         raise ValueError(
-            f"spiking.run: node {name!r}, {kind}, refuses input of shape {shapes}: {why}"
+            f"spiking.run: node {name!r}, {kind}, refuses input of shape {shapes}: "
+            f"{first_line(error)}"
         ) from error

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from ...core import Clock, SpikingSystem, Stepper, System
+from ...core import Clock, SpikingSystem, Stepper, System, first_line
 from ._over_time import OverTime
 
 Shape = jax.ShapeDtypeStruct
@@ -47,7 +47,7 @@ class SystemNode(eqx.Module):
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"spiking.run: node {name!r}, {type(system).__name__}, refuses input of shape "
-                f"{taken.shape}: {str(error).splitlines()[0]}"
+                f"{taken.shape}: {first_line(error)}"
             ) from error
         if single:
             given = Shape((*taken.shape, *given.shape), given.dtype)
