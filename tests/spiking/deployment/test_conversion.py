@@ -158,6 +158,8 @@ def test_convolutions_pools_and_normalisation(network, shape):
     converted = spiking.from_ann(model, x, percentile=100, state=state)
     names = [name for name in converted.nodes if "IF" in name]
     assert len(names) == 3 and not any("Norm" in name or "Drop" in name for name in converted.nodes)
+    kept = {n: x.module for n, x in converted.nodes.items() if "Conv" in n or "Linear" in n}
+    assert all(type(module).__name__ == name.rpartition(".")[2] for name, module in kept.items())
     output, _ = given(converted, x, 1024)
     due = np.asarray(call(x))
     errors = [np.abs(output[t - 1] / t - due).mean() / due.std() for t in (32, 1024)]
