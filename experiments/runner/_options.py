@@ -1,4 +1,7 @@
-"""Checks for the `__post_init__` of a Config: a ValueError names the option as it is typed."""
+"""Checks for the `__post_init__` of a Config: a ValueError names the option as it is typed.
+
+An option that is None was not given, and is whatever a recipe says.
+"""
 
 import math
 from typing import Any
@@ -24,9 +27,19 @@ def in_range(config: Any, low: float, high: float, *names: str) -> None:
         _require(config, name, lambda value: low <= value <= high, f"from {low} to {high}")
 
 
+def distinct(config: Any, *names: str) -> None:
+    """Of tuples: no value twice."""
+    for name in names:
+        values = getattr(config, name)
+        if len(set(values)) < len(values):
+            raise ValueError(f"{option(name)} must differ, got {' '.join(map(str, values))}")
+
+
 def _require(config: Any, name: str, holds, expected: str) -> None:
     """A tuple of numbers is checked number by number."""
     value = getattr(config, name)
+    if value is None:
+        return
     for number in value if isinstance(value, tuple) else (value,):
         if not (math.isfinite(number) and holds(number)):
             raise ValueError(f"{option(name)} must be {expected}, got {value}")

@@ -18,6 +18,7 @@ from experiments.datasets import Images
 from experiments.runner import (
     Run,
     at_least,
+    distinct,
     interval,
     key,
     plus_minus,
@@ -66,14 +67,10 @@ class Config:
     """What accuracies are of; recipes are chosen on validation images."""
 
     def __post_init__(self):
-        at_least(self, 1, "seeds")
+        at_least(self, 1, "seeds", "epochs", "steps", "train")
         at_least(self, 0, "seed", "validation")
-        given = [n for n in ("epochs", "steps", "train") if getattr(self, n) is not None]
-        at_least(self, 1, *given)
-        sizes = [n for n in ("learning_rate", "step_size") if getattr(self, n) is not None]
-        positive(self, *sizes)
-        if len(set(self.rules)) < len(self.rules):
-            raise ValueError(f"--rules must differ, got {' '.join(self.rules)}")
+        positive(self, "learning_rate", "step_size")
+        distinct(self, "rules")
 
 
 def run(config: Config, run: Run) -> dict[str, Any]:

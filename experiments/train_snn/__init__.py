@@ -18,6 +18,7 @@ from experiments.runner import (
     ExperimentError,
     Run,
     at_least,
+    distinct,
     interval,
     key,
     plus_minus,
@@ -54,13 +55,10 @@ class Config:
     """What scores are of; recipes are chosen on validation data."""
 
     def __post_init__(self):
-        at_least(self, 1, "seeds")
+        at_least(self, 1, "seeds", "epochs", "train")
         at_least(self, 0, "seed", "validation")
-        at_least(self, 1, *(n for n in ("epochs", "train") if getattr(self, n) is not None))
-        if self.learning_rate is not None:
-            positive(self, "learning_rate")
-        if len(set(self.networks)) < len(self.networks):
-            raise ValueError(f"--networks must differ, got {' '.join(self.networks)}")
+        positive(self, "learning_rate")
+        distinct(self, "networks")
 
 
 def run(config: Config, run: Run) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the tests of exact spikes share."""
+"""What the tests of gradients share."""
 
 from collections.abc import Callable
 from typing import Any
