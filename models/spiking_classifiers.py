@@ -76,7 +76,7 @@ def convolutional(
     steps: int,
     key: PRNGKeyArray,
 ) -> SpikingClassifier:
-    """3x3 convolutions, each followed by the largest of 2x2 and neurons, then a dense layer."""
+    """5x5 convolutions, each followed by the largest of 2x2 and neurons, then a dense layer."""
     (first, *others), last = _convolutions(image, channels, classes, key)
     stem = eqx.nn.Sequential([first, MaxPool2d(2)])
     # A current of 1 adds 1 to the potential in a step.
@@ -115,7 +115,7 @@ def _convolutions(
     widths = [image[0], *channels]
     *keys, last = jr.split(key, len(widths))
     pairs = zip(widths, channels, keys, strict=False)
-    layers = [_drawn(eqx.nn.Conv2d(n, m, 3, padding=1, key=k), k) for n, m, k in pairs]
+    layers = [_drawn(eqx.nn.Conv2d(n, m, 5, padding=2, key=k), k) for n, m, k in pairs]
     size = image[1] // 2 ** len(channels)
     return layers, _drawn(eqx.nn.Linear(channels[-1] * size**2, classes, key=last), last)
 
