@@ -13,11 +13,11 @@ from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
 from ._convolutions import with_fast_convolutions
 from ._drives import Series, held as held_drive, is_held, is_timed, value_at
-from ._recording import RASTER, SPIKES, Record, Reduction, emits, observe, packed
+from ._recording import RASTER, SPIKES, Record, Reduction, emits, observe, spikes_kept
 from ._scan import scan
 from ._solution import ClockSpikes, RunState, Solution, all_finite
 from ._stepper import Stepper
-from ._system import Clock, SpikingSystem, System
+from ._system import Clock, System
 
 NOTHING = (None, None)
 Until = Callable[[Any, PyTree, PyTree], Bool[Array, ""]]
@@ -77,10 +77,18 @@ class ClockRun(eqx.Module):
         grid = start.step + self.every * jnp.arange(blocks + (rest > 0), dtype=start.step.dtype)
         spikes = None
         if bits is not None:
-            shape = self._emitted(start).shape
-            stamp = self.system.spike_stamp if isinstance(self.system, SpikingSystem) else 0
-            spikes = ClockSpikes(bits, start.step, self.dt, shape, stamp)
+            spikes = self._spikes(start, bits)
         return self._solution(start, carry, Clock(grid, self.dt).t, samples, spikes)
+
+    def _spikes(self, start: RunState, bits: PyTree) -> PyTree:
+        """Of the system, or of each population."""
+        emitted, stamp = self._emitted(start), getattr(self.system, "spike_stamp", 0)
+        if not isinstance(bits, dict):
+            return ClockSpikes(bits, start.step, self.dt, emitted.shape, stamp)
+        return {
+            name: ClockSpikes(x, start.step, self.dt, emitted[name].shape, stamp[name])
+            for name, x in bits.items()
+        }
 
     def until(self, start: RunState, condition: Until) -> Solution:
         """Steps until `condition(t, state, rate)` holds at a step's end, `steps` at the most."""
@@ -150,7 +158,7 @@ class ClockRun(eqx.Module):
             for name, reduction in self._reductions().items()
         }
         kept = {
-            SPIKES: packed(emitted) if SPIKES in self.record.values() else None,
+            SPIKES: spikes_kept(self.record, emitted),
             RASTER: emitted if RASTER in self.record.values() else None,
         }
         solved = carry.solved & solved

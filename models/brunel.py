@@ -1,0 +1,49 @@
+"""Sparsely connected neurons that excite and inhibit, in balance: their states of activity.
+
+Source: Brunel 2000, J. Comput. Neurosci. 8, 183–208, model A; the mean rate of the asynchronous
+state by its eqs. 19–21.
+"""
+
+from dataclasses import dataclass
+
+import neurojax as nj
+from neurojax.networks import FixedInDegree, Network, Projection
+
+TAU_M, THETA, V_RESET, REFRACTORY = 20.0, 20.0, 10.0, 2.0  # ms, mV above rest, mV, ms
+J = 0.1  # mV
+
+
+@dataclass(frozen=True)
+class Brunel:
+    """`g` is how much stronger inhibition is; `eta` the rate of the outside in that which alone
+    brings neurons to threshold; `delay` in ms. A tenth of all neurons project to each."""
+
+    g: float = 5.0
+    eta: float = 2.0
+    delay: float = 1.5
+    excitatory: int = 10_000
+    inhibitory: int = 2_500
+
+    @property
+    def external_rate(self) -> float:
+        """Of all spikes from outside into a neuron, Hz."""
+        threshold = THETA / (J * TAU_M) * 1e3  # of all together
+        return self.eta * threshold
+
+    def network(self, dt: float, *, seed: int = 0) -> Network:
+        """Spikes move potentials by J, or −g J."""
+        total = self.excitatory + self.inhibitory
+        cells = nj.LIF(
+            shape=(total,),
+            tau_m=TAU_M,
+            v_threshold=THETA,
+            v_reset=V_RESET,
+            refractory=REFRACTORY,
+        )
+        exc, inh = f"cells[:{self.excitatory}]", f"cells[{self.excitatory}:]"
+        steps = round(self.delay / dt)
+        projections = {
+            "exc": Projection(exc, "cells", FixedInDegree(self.excitatory // 10), J, steps),
+            "inh": Projection(inh, "cells", FixedInDegree(self.inhibitory // 10), -self.g * J, steps),
+        }
+        return Network({"cells": cells}, projections, seed=seed)
