@@ -44,6 +44,8 @@ class Brunel:
         steps = round(self.delay / dt)
         projections = {
             "exc": Projection(exc, "cells", FixedInDegree(self.excitatory // 10), J, steps),
-            "inh": Projection(inh, "cells", FixedInDegree(self.inhibitory // 10), -self.g * J, steps),
+            "inh": Projection(
+                inh, "cells", FixedInDegree(self.inhibitory // 10), -self.g * J, steps
+            ),
         }
         return Network({"cells": cells}, projections, seed=seed)

@@ -16,3 +16,6 @@ from ._listed import (
     FromMatrix as FromMatrix,
     as_connectivity as as_connectivity,
 )
+from ._network import Network as Network
+from ._population import Population as Population, PopulationState as PopulationState
+from ._projection import Connections as Connections, Projection as Projection

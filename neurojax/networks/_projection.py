@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..core import SpikingSystem, as_parameter
-from ._connectivity import as_connectivity
-from ._delivery import Targets, deliver
+from ._delivery import deliver
+from ._delivery_targets import Targets
+from ._listed import as_connectivity
 from ._port import Port, port_of
 
 Weight = float | np.ndarray | Array | Callable[[np.random.Generator, int], np.ndarray]
