@@ -46,7 +46,7 @@ from ._layers import (
     refuse_training as refuse_training,
 )
 from ._memory import keep_freed_memory as keep_freed_memory
-from ._native import native_if_small as native_if_small
+from ._native import native as native, native_if_small as native_if_small
 from ._recording import (
     Integral as Integral,
     Reduction as Reduction,

@@ -1,4 +1,4 @@
-"""Networks: which neurons are joined, and what travels between them."""
+"""Networks: populations, which of their neurons are joined, and what travels between them."""
 
 from ._by_pair import DistanceDependent as DistanceDependent, Pairwise as Pairwise
 from ._connectivity import (
@@ -10,6 +10,8 @@ from ._connectivity import (
     FixedProbability as FixedProbability,
     OneToOne as OneToOne,
 )
+from ._delivery import deliver as deliver
+from ._delivery_targets import Targets as Targets
 from ._edges import Edges as Edges
 from ._listed import (
     FromEdges as FromEdges,
