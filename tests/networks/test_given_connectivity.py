@@ -101,7 +101,7 @@ def test_wrong_answers(rng):
 # --- by distance
 
 
-@pytest.mark.parametrize("box", [None, 100, np.array([100.0, 60.0, 80.0])])
+@pytest.mark.parametrize("box", [None, 70, np.array([65.0, 60.0, 80.0])])
 @pytest.mark.parametrize("d", [1, 3])
 def test_distances_are_to_the_nearest_image(rng, box, d):
     if isinstance(box, np.ndarray):
