@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from ._connectivity import Connectivity
 from ._edges import Edges
@@ -39,14 +39,15 @@ class DistanceDependent(Connectivity):
     """Each pair independently, with a probability that depends on the distance.
 
     `probability` takes distances (µm, an array [rows, n_post]) and gives probabilities of that
-    shape, or booleans. Positions are [n, d] in µm. In a periodic `box` (µm, one size or d) the
-    distance is that to the nearest image.
+    shape, or booleans. Positions are arrays [n_pre, d] and [n_post, d] in µm. In a periodic `box`
+    (µm, one size or d) the distance is that to the nearest image. Raises `ValueError` for positions
+    of other numbers and shapes and for what is no probability.
     """
 
     probability: Callable[[Any], Any]
-    pre_positions: Float[np.ndarray, "n_pre d"]
-    post_positions: Float[np.ndarray, "n_post d"]
-    box: Float[np.ndarray, " d"] | float | None = None
+    pre_positions: Any
+    post_positions: Any
+    box: Any = None
     self_connections: bool = True
 
     def __post_init__(self) -> None:
@@ -90,7 +91,7 @@ class DistanceDependent(Connectivity):
         squared = np.zeros(np.broadcast_shapes(i.shape, j.shape))
         for axis in range(self.pre_positions.shape[1]):
             along = self.pre_positions[i, axis] - self.post_positions[j, axis]
-            if isinstance(self.box, np.ndarray):
+            if self.box is not None:
                 along -= self.box[axis] * np.rint(along / self.box[axis])
             squared += along**2
         return self.probability(np.sqrt(squared))

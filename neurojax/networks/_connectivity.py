@@ -98,10 +98,10 @@ class FixedProbability(Connectivity):
             raise ValueError(f"FixedProbability: p must be from 0 to 1, got {self.p}.")
 
     def _edges(self, n_pre: int, n_post: int, within: bool, rng: np.random.Generator) -> Edges:
-        pairs = Pairs(n_pre, n_post, within and not self.self_connections)
-        rows = math.ceil(BLOCK / max(pairs.width * self.p, 1))
+        pairs, p = Pairs(n_pre, n_post, within and not self.self_connections), float(self.p)
+        rows = math.ceil(BLOCK / max(pairs.width * p, 1))
         blocks = [
-            _at(pairs, successes(len(block) * pairs.width, self.p, rng), block)
+            _at(pairs, successes(len(block) * pairs.width, p, rng), block)
             for block in (range(at, min(at + rows, n_pre)) for at in range(0, n_pre, rows))
         ]
         counts, post = (np.concatenate(parts) for parts in zip(*blocks, strict=True))

@@ -67,8 +67,8 @@ class FromEdges(Connectivity):
     in their order. Raises `ValueError` for indices that are no neuron's.
     """
 
-    pre: Int32[np.ndarray, " n_synapses"]
-    post: Int32[np.ndarray, " n_synapses"]
+    pre: Any
+    post: Any
     order: Int64[np.ndarray, " n_synapses"] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -91,7 +91,7 @@ class FromEdges(Connectivity):
         counts = np.bincount(self.pre, minlength=n_pre)
         return Edges.from_rows(counts, self.post[self.order], n_post)
 
-    def in_edge_order(self, values: np.ndarray) -> Shaped[np.ndarray, " n_synapses"]:
+    def in_edge_order(self, values: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, " n_synapses"]:
         values = np.asarray(values)
         if values.shape != self.order.shape:
             raise ValueError(
