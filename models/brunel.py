@@ -9,18 +9,20 @@ from dataclasses import dataclass
 import neurojax as nj
 from neurojax.networks import FixedInDegree, Network, Projection
 
-TAU_M, THETA, V_RESET, REFRACTORY = 20.0, 20.0, 10.0, 2.0  # ms, mV above rest, mV, ms
+TAU_M, THETA, REFRACTORY = 20.0, 20.0, 2.0  # ms, mV above rest, ms
 J = 0.1  # mV
 
 
 @dataclass(frozen=True)
 class Brunel:
     """`g` is how much stronger inhibition is; `eta` the rate of the outside in that which alone
-    brings neurons to threshold; `delay` in ms. A tenth of all neurons project to each."""
+    brings neurons to threshold; `delay` in ms, `v_reset` in mV above rest (10 in the paper, 0 in
+    NEST's example). A tenth of all neurons project to each."""
 
     g: float = 5.0
     eta: float = 2.0
     delay: float = 1.5
+    v_reset: float = 10.0
     excitatory: int = 10_000
     inhibitory: int = 2_500
 
@@ -37,7 +39,7 @@ class Brunel:
             shape=(total,),
             tau_m=TAU_M,
             v_threshold=THETA,
-            v_reset=V_RESET,
+            v_reset=self.v_reset,
             refractory=REFRACTORY,
         )
         exc, inh = f"cells[:{self.excitatory}]", f"cells[{self.excitatory}:]"

@@ -44,7 +44,7 @@ class Targets(eqx.Module):
     """
 
     index: Int[Array, "rows width"]
-    starts: Int[Array, " n_pre+1"]
+    starts: Int[Array, " _"]
     layout: Layout = eqx.field(static=True)
     n_synapses: int = eqx.field(static=True)
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..core import SpikingSystem, as_parameter
+from ._connectivity import Connectivity
 from ._delivery import deliver
 from ._delivery_targets import Targets
 from ._listed import as_connectivity
@@ -25,16 +26,17 @@ class Projection:
     - `pre`, `post`: a population, or some of its neurons, `"E[:800]"`; `post` with the synapse that
       spikes arrive at where there are several: `"E.ampa"`.
     - `connectivity`: a rule, or what `as_connectivity` takes for one.
-    - `weight`: one for all synapses, an array in the order of the edges, or a function of a numpy
-      generator and their number that draws them. In the unit that the synapse takes (mV of a
-      membrane's jump, nA, µS).
+    - `weight`: one for all synapses, an array in the order of the edges (of a list of edges in the
+      list's), or a function of a numpy generator and their number that draws them; unless given,
+      the values of a matrix, or 1. In the unit that the synapse takes (mV of a membrane's jump, nA,
+      µS).
     - `delay`: in steps; with none, spikes are received in the step they are sent in.
     """
 
     pre: str
     post: str
     connectivity: Any
-    weight: Weight = 1.0
+    weight: Weight | None = None
     delay: int = 0
 
     def __post_init__(self) -> None:
@@ -76,20 +78,26 @@ def built(
     same = pre[:3] == post[:3]
     edges = rule.edges(pre.neurons, post.neurons, draw, within=same)
     targets = Targets.of(edges)
-    weights = drawn(name, projection.weight, edges.n_synapses, draw)
+    weights = drawn(name, projection.weight, rule, edges.n_synapses, draw)
     if weights.ndim:
         weights = targets.laid_out(weights)
     shape = getattr(populations[post.population], "shape")  # noqa: B009
     return Connections(pre, post, projection.delay, shape, targets, weights)
 
 
-def drawn(name: str, weight: Weight, synapses: int, draw: np.random.Generator) -> Array:
-    """One weight, or one for each synapse."""
-    values = as_parameter(weight(draw, synapses) if callable(weight) else weight)
+def drawn(
+    name: str, weight: Weight | None, rule: Connectivity, synapses: int, draw: np.random.Generator
+) -> Array:
+    """One weight, or one for each synapse in the order of the edges."""
+    if weight is None:
+        values = as_parameter(1.0 if rule.weights is None else rule.weights)
+    else:
+        values = as_parameter(weight(draw, synapses) if callable(weight) else weight)
     if values.shape not in ((), (synapses,)):
         raise ValueError(
             f"projection {name!r}: weight has shape {values.shape}; there are {synapses} synapses."
         )
     if not bool(jnp.all(jnp.isfinite(values))):
         raise ValueError(f"projection {name!r}: weight must be finite.")
-    return values
+    of_user = weight is not None and not callable(weight) and values.ndim
+    return as_parameter(rule.in_edge_order(np.asarray(values))) if of_user else values
