@@ -128,7 +128,7 @@ class ClockRun(eqx.Module):
 
     def _block(
         self, carry: _Carry, rows: PyTree, steps: int | None = None
-    ) -> tuple[_Carry, tuple[dict, Array | None]]:
+    ) -> tuple[_Carry, tuple[dict, PyTree]]:
         """A sample at the start, then `steps` steps, each with its row, or one step with the only
         row; spikes of each of them."""
         steps = self.every if steps is None else steps
@@ -186,7 +186,7 @@ class ClockRun(eqx.Module):
         return {name: r for name, r in self.record.items() if isinstance(r, Reduction)}
 
     def _solution(
-        self, start: RunState, carry: _Carry, ts: Array, samples: dict, spikes: ClockSpikes | None
+        self, start: RunState, carry: _Carry, ts: Array, samples: dict, spikes: PyTree
     ) -> Solution:
         self.meter.close(carry.meter)
         t = Clock(carry.step, self.dt).t

@@ -128,7 +128,7 @@ def test_a_run_goes_on_bitwise():
     network = Network(
         {"E": cells(refractory=2.0)}, [Projection("E", "E", FixedProbability(0.2), 1.0, 7)]
     )
-    drive = {"E": 21.0 + jnp.arange(N) / 10}
+    drive = {"E": 30.0 + jnp.arange(N) / 10}
     whole = nj.simulate(network, drive, t1=40.0, dt=DT)
     half = nj.simulate(network, drive, t1=17.3, dt=DT)
     rest = nj.simulate(network, drive, t1=40.0, dt=DT, state=half.final)
