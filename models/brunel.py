@@ -4,7 +4,12 @@ Source: Brunel 2000, J. Comput. Neurosci. 8, 183–208, model A; the mean rate o
 state by its eqs. 19–21.
 """
 
+import math
 from dataclasses import dataclass
+
+from scipy.integrate import quad
+from scipy.optimize import brentq
+from scipy.special import erfcx
 
 import neurojax as nj
 from neurojax.networks import FixedInDegree, Network, Projection
@@ -32,6 +37,19 @@ class Brunel:
         threshold = THETA / (J * TAU_M) * 1e3  # of all together
         return self.eta * threshold
 
+    def mean_field_rate(self) -> float:
+        """Of the asynchronous state with many neurons, Hz: each is driven by white noise of the
+        mean and variance that all others' spikes and those from outside have together."""
+        incoming_exc, incoming_inh = self.excitatory // 10, self.inhibitory // 10
+
+        def excess(rate: float) -> float:
+            mean = J * (rate * (incoming_exc - self.g * incoming_inh) + self.external_rate)
+            square = J**2 * (rate * (incoming_exc + self.g**2 * incoming_inh) + self.external_rate)
+            sd = math.sqrt(square * TAU_M / 1e3)
+            return _driven_rate(mean * TAU_M / 1e3, sd, self.v_reset) - rate
+
+        return float(brentq(excess, 1e-3, 1e3 / REFRACTORY - 1e-3))
+
     def network(self, dt: float, *, seed: int = 0) -> Network:
         """Spikes move potentials by J, or −g J."""
         total = self.excitatory + self.inhibitory
@@ -51,3 +69,10 @@ class Brunel:
             ),
         }
         return Network({"cells": cells}, projections, seed=seed)
+
+
+def _driven_rate(mean: float, sd: float, v_reset: float) -> float:
+    """Of a neuron under white noise (mV), Hz. Source: Siegert 1951; Brunel 2000, eq. 21."""
+    low, high = (v_reset - mean) / sd, (THETA - mean) / sd
+    passage = quad(lambda u: erfcx(-u), low, high)[0]  # exp(u²) (1 + erf u)
+    return 1e3 / (REFRACTORY + TAU_M * math.sqrt(math.pi) * passage)
