@@ -1,10 +1,10 @@
 """Which neurons are joined: synapses in the order of the neurons they come from."""
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
-from jaxtyping import Int, Int32, Int64
+from jaxtyping import Int, Int32, Int64, Shaped
 
 LARGEST_INT32 = np.iinfo(np.int32).max
 
@@ -24,14 +24,14 @@ class Edges(NamedTuple):
     @classmethod
     def from_rows(
         cls, counts: Int[np.ndarray, " n_pre"], post: Int[np.ndarray, " n_synapses"], n_post: int
-    ) -> Self:
+    ) -> "Edges":
         """From how many synapses each neuron has, and where they go, neuron by neuron."""
         starts = np.zeros(len(counts) + 1, np.int64)
         np.cumsum(counts, out=starts[1:])
         return cls(starts, post.astype(np.int32, copy=False), n_post)
 
     @classmethod
-    def from_sources(cls, pre: Int32[np.ndarray, "n_post k"], n_pre: int) -> Self:
+    def from_sources(cls, pre: Int32[np.ndarray, "n_post k"], n_pre: int) -> "Edges":
         """From the k neurons that each neuron receives from, in any order."""
         n_post, k = pre.shape
         index = np.int32 if pre.size <= LARGEST_INT32 else np.int64
@@ -63,14 +63,16 @@ class Edges(NamedTuple):
         """How many synapses arrive at each neuron."""
         return np.bincount(self.post, minlength=self.n_post)
 
-    def to_scipy(self) -> scipy.sparse.csr_array:
-        """A matrix [n_pre, n_post] with a 1 for each synapse, in the order of the edges.
+    def to_scipy(
+        self, weights: Shaped[np.ndarray, " n_synapses"] | None = None
+    ) -> scipy.sparse.csr_array:
+        """A matrix [n_pre, n_post] of the weights, which are in the order of the edges, or of ones.
 
-        Those from one neuron to another are entries of their own, which scipy adds up.
+        Synapses from one neuron to the same other are entries of their own, which scipy adds up.
         """
-        ones = np.ones(self.n_synapses, np.int64)
-        shape = (self.n_pre, self.n_post)
-        return scipy.sparse.csr_array((ones, self.post, self.starts), shape=shape)
+        values = np.ones(self.n_synapses, np.int64) if weights is None else weights
+        stored, shape = (values, self.post, self.starts), (self.n_pre, self.n_post)
+        return scipy.sparse.csr_array(stored, shape=shape, copy=True)  # scipy adds up in place
 
 
 class Pairs(NamedTuple):
