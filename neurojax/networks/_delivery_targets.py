@@ -27,12 +27,14 @@ class Layout(NamedTuple):
 
     `split`: neuron i has the rows from `starts[i]` to `starts[i + 1]`; else it has row i.
     `aligned`: there are n_post slots, and the slot of a synapse is the neuron that it goes to.
+    `full`: no slot is empty.
     """
 
     n_pre: int
     n_post: int
     split: bool
     aligned: bool
+    full: bool
 
 
 @final
@@ -70,7 +72,7 @@ class Targets(eqx.Module):
         return cls(
             jnp.asarray(index.reshape(-1, width) if width else index.reshape(len(degree), 0)),
             jnp.asarray(starts, jnp.int32),
-            Layout(len(degree), int(edges.n_post), split, aligned),
+            Layout(len(degree), int(edges.n_post), split, aligned, len(index) == len(edges.post)),
             len(edges.post),
         )
 
@@ -93,7 +95,7 @@ class Targets(eqx.Module):
     def laid_out(self, weights: Float[Array, " n_synapses"]) -> Float[Array, "rows width"]:
         """Weights in the order of the edges, as rows, with zeros in the empty slots."""
         self._check_length(weights)
-        if self.index.size == self.n_synapses:
+        if self.layout.full:
             return weights.reshape(self.shape)
         filled = (self.index < self.n_post).reshape(-1)
         order = jnp.maximum(jnp.cumsum(filled, dtype=jnp.int32) - 1, 0)
@@ -105,7 +107,7 @@ class Targets(eqx.Module):
         """Weights that are laid out in rows, in the order of the edges."""
         if laid.shape != self.shape:
             raise ValueError(f"in_order: laid must be of shape {self.shape}, got {laid.shape}.")
-        if self.index.size == self.n_synapses:
+        if self.layout.full:
             return laid.reshape(-1)
         filled = (self.index < self.n_post).reshape(-1)
         return laid.reshape(-1)[jnp.flatnonzero(filled, size=self.n_synapses)]
@@ -127,6 +129,8 @@ class Targets(eqx.Module):
 
 def dense(weights: Array, index: Array, starts: Array, layout: Layout) -> Array:
     """The matrix of weights, [n_pre, n_post], of rows or of one weight for all."""
+    if layout.aligned and layout.full:
+        return jnp.broadcast_to(weights, index.shape)
     if layout.aligned:
         return jnp.where(index < layout.n_post, weights, 0)
     none = jnp.zeros((layout.n_pre, layout.n_post + 1), weights.dtype)
