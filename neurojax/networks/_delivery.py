@@ -1,10 +1,9 @@
 """What arrives at neurons when others spike."""
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from ._delivery_rules import ALL, BACKENDS, deliver as deliver_batch
+from ._delivery_rules import BACKENDS, deliver as deliver_batch, one
 from ._delivery_targets import Targets
 
 
@@ -50,21 +49,20 @@ def deliver(
     shape = (*spikes.shape[:-1], targets.n_post)
     if not spikes.size or not targets.index.size:
         return jnp.zeros(shape, spikes.dtype)
-    one = w.ndim == 0
     out = deliver_batch(
         spikes.reshape(-1, targets.n_pre),
-        np.ones((), w.dtype) if one else w,
-        ALL if felt is None else _as_felt(felt, spikes),
+        w if w.ndim else one(1, w.dtype),
+        one(True, bool) if felt is None else _as_felt(felt, spikes),
         targets.index,
         targets.starts,
         layout=targets.layout,
         backend=backend,
     ).reshape(shape)
-    return w * out if one else out
+    return out if w.ndim else w * out
 
 
 def _as_weights(weights: Array | float, spikes: Array, targets: Targets) -> Array:
-    w = jnp.asarray(weights, spikes.dtype) if isinstance(weights, float | int) else weights
+    w = jnp.asarray(weights, spikes.dtype if isinstance(weights, float | int) else None)
     if w.dtype != spikes.dtype:
         raise TypeError(
             f"deliver: weights must have the dtype of the spikes, {spikes.dtype}, got {w.dtype}."

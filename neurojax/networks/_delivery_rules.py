@@ -14,7 +14,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array
@@ -25,9 +24,12 @@ from ._delivery_targets import Layout
 
 Kernel = Callable[..., Array]
 
-# A product takes the time of reading all weights, of a batch that of multiplying: up to this part
-# of spikes it is faster to add the rows of those that spiked (the numbers of spiking.network).
-FEW_OF_ONE, FEW_OF_MANY = 0.1, 0.02
+# Of all-to-all connections, on a CPU. A product takes the time of reading all weights, of a batch
+# that of multiplying: 212 and 55 µs a sample for 2000 to 2000 neurons. Adding rows takes 1 µs a
+# spike, so up to this part of spikes it is faster.
+FEW_OF_ONE, FEW_OF_MANY = 0.15, 0.03
+# Where connections are missing, the matrix must first be made (2 to 6 ms): worth it for so many.
+SAMPLES_FOR_PRODUCT = 16
 
 deliver_p, gather_p, outer_p = (
     Primitive(name) for name in ("deliver", "gather_arriving", "outer_of_arriving")
@@ -56,9 +58,9 @@ BACKENDS = ("auto", *KERNELS[deliver_p])
 
 
 def deliver(s: Array, w: Array, felt: Array, *connectivity: Array, **how: Any) -> Array:
-    """What arrives, [batch, n_post], of spikes [batch, n_pre] with weights [] or [rows, width].
+    """What arrives, [batch, n_post], of spikes [batch, n_pre] with weights [rows, width], or `one`.
 
-    Of `s` only those that are `felt` ([batch, n_pre], or [] for all) have a derivative.
+    Of `s` only those that are `felt` ([batch, n_pre], or `one` for all) have a derivative.
     """
     return deliver_p.bind(s, w, felt, *connectivity, **how)
 
@@ -73,16 +75,22 @@ def outer(s: Array, g: Array, *connectivity: Array, **how: Any) -> Array:
     return outer_p.bind(s, g, *connectivity, **how)
 
 
+def one(value: Any, dtype: Any) -> Array:
+    """One weight, or one truth, for all. A scalar could become a Python literal, with no dtype."""
+    return jnp.full(1, value, dtype)
+
+
+def _all_felt() -> Array:
+    return one(True, bool)
+
+
 def _if_felt(felt: Array, s: Array) -> Array:
-    return jnp.where(felt, s, 0) if felt.ndim else s
+    return jnp.where(felt, s, 0) if felt.ndim > 1 else s
 
 
 def _filled(x: Array, index: Array, starts: Array, *, layout: Layout, backend: str) -> Array:
     """What is not zero in empty slots is no weight."""
     return jnp.where(index < layout.n_post, x, 0)
-
-
-ALL = np.array(True)
 
 
 def _jvp_deliver_s(ds: Array, s: Array, w: Array, felt: Array, *rest: Array, **how: Any) -> Array:
@@ -98,7 +106,8 @@ def _transposed(in_first: Callable[..., Array], in_second: Callable[..., Array])
         if isinstance(cotangent, ad.Zero):
             out = ad.Zero(unknown.aval.to_ct_aval())
         else:
-            out = (in_first if first else in_second)(cotangent, known, *rest, **how)
+            # Given from outside, it may be numpy's.
+            out = (in_first if first else in_second)(jnp.asarray(cotangent), known, *rest, **how)
         return [out if first else None, None if first else out, *(None for _ in rest)]
 
     return rule
@@ -115,9 +124,9 @@ def _folded(primitive: Primitive, place: int, felt: int) -> Any:
         folded = list(operands)
         for n in (place, felt):
             x = operands[n]
-            if x.ndim:
-                one = axes[n] is None
-                x = jnp.broadcast_to(x, (size, *x.shape)) if one else jnp.moveaxis(x, axes[n], 0)
+            if x.ndim > 1:  # not `one`
+                same = axes[n] is None
+                x = jnp.broadcast_to(x, (size, *x.shape)) if same else jnp.moveaxis(x, axes[n], 0)
                 folded[n] = x.reshape(-1, x.shape[-1])
         out = primitive.bind(*folded, **how)
         return out.reshape(size, -1, out.shape[-1]), 0
@@ -140,43 +149,39 @@ def _kernel(primitive: Primitive, backend: str, layout: Layout, on_cpu: bool) ->
     kernel = partial(KERNELS[primitive][backend], layout=layout)
     if backend != "bits":
         return kernel
-    maybe_native = native if on_cpu else lambda kernel: kernel
-    if layout.split:
-        return maybe_native(kernel)
-    # A native function must use all of its arguments: of neurons of one row the starts do not
-    # matter.
-    without_starts = maybe_native(lambda *used: kernel(*used, None))
-    return lambda *operands: without_starts(*operands[:-1])
+    return partial(kernel, compiled=native if on_cpu else lambda loop: loop)
 
 
 def _chosen(primitive: Primitive, on_cpu: bool) -> Kernel:
     """What a primitive is compiled as."""
 
     def run(*operands: Array, layout: Layout, backend: str) -> Array:
+        operands = tuple(x.reshape(()) if x.shape == (1,) else x for x in operands)
         events = _events(primitive, *operands)
         if primitive is deliver_p:  # who is felt matters to its derivative alone
             operands = (*operands[:2], *operands[3:])
-        name = _named(backend, layout, on_cpu, events is None)
+        samples = operands[1 if primitive is gather_p else 0].shape[0]
+        name = _named(backend, layout, on_cpu, events, samples)
         if name != "auto":
             return _kernel(primitive, name, layout, on_cpu)(*operands)
         assert events is not None
-        few = jnp.mean(events) <= (FEW_OF_ONE if events.shape[0] == 1 else FEW_OF_MANY)
+        few = jnp.mean(events) <= (FEW_OF_ONE if samples == 1 else FEW_OF_MANY)
         by_row, product = (_kernel(primitive, n, layout, on_cpu) for n in ("bits", "dense"))
         return jax.lax.cond(few, by_row, product, *operands)
 
     return run
 
 
-def _named(backend: str, layout: Layout, on_cpu: bool, all_felt: bool) -> str:
+def _named(backend: str, layout: Layout, on_cpu: bool, events: Array | None, samples: int) -> str:
     """The backend's name; "auto" where the number of events decides between bits and a product."""
     if backend == "auto" and not on_cpu:
         return "dense" if layout.aligned else "compact"
-    if backend == "auto" and layout.aligned:
-        return "dense" if all_felt else "auto"
+    if backend == "auto" and layout.aligned and (layout.full or samples >= SAMPLES_FOR_PRODUCT):
+        return "dense" if events is None else "auto"
+    if backend == "auto":
+        backend = "bits"
     # Where all are felt there are no bits to look for.
-    return (
-        "reference" if all_felt and backend in ("auto", "bits") else backend.replace("auto", "bits")
-    )
+    return "reference" if backend == "bits" and events is None else backend
 
 
 def _events(primitive: Primitive, *operands: Array) -> Array | None:
@@ -236,8 +241,8 @@ _define(
         lambda dg, s, g, *rest, **how: outer(s, dg, *rest, **how),
     ),
     (
-        lambda w, g, *rest, **how: gather(_filled(w, *rest, **how), g, ALL, *rest, **how),
-        lambda w, s, *rest, **how: deliver(s, _filled(w, *rest, **how), ALL, *rest, **how),
+        lambda w, g, *rest, **how: gather(_filled(w, *rest, **how), g, _all_felt(), *rest, **how),
+        lambda w, s, *rest, **how: deliver(s, _filled(w, *rest, **how), _all_felt(), *rest, **how),
     ),
     partial(_in_turn, outer_p),
 )

@@ -16,6 +16,8 @@ PADDING = 0.25
 # At this density adding a dense row is as fast as adding its synapses one by one (a row of 4,096:
 # 1.2 µs and 1.4 to 3.3 ns a synapse), and it can be a product where many spike.
 DENSE_DENSITY, DENSE_SLOTS = 0.2, 2**25
+# A sum over a longer row would be no native code (core/_native.py).
+WIDEST = 2**12 - 1
 # Slots are counted in int32 on the device.
 LARGEST = 2**31 - 1
 
@@ -25,12 +27,14 @@ class Layout(NamedTuple):
 
     `split`: neuron i has the rows from `starts[i]` to `starts[i + 1]`; else it has row i.
     `aligned`: there are n_post slots, and the slot of a synapse is the neuron that it goes to.
+    `full`: no slot is empty.
     """
 
     n_pre: int
     n_post: int
     split: bool
     aligned: bool
+    full: bool
 
 
 @final
@@ -44,7 +48,7 @@ class Targets(eqx.Module):
     """
 
     index: Int[Array, "rows width"]
-    starts: Int[Array, " _"]
+    starts: Int[Array, " bounds"]
     layout: Layout = eqx.field(static=True)
     n_synapses: int = eqx.field(static=True)
 
@@ -58,8 +62,8 @@ class Targets(eqx.Module):
         _check(edges)
         degree = np.diff(edges.starts)
         aligned = _is_dense(edges)
+        split = not aligned and not _is_even(degree)
         width = edges.n_post if aligned else _width(degree)
-        split = not aligned and width < int(degree.max(initial=0))
         rows = -(-degree // max(width, 1)) if split else np.ones_like(degree)
         starts = np.concatenate([[0], np.cumsum(rows, dtype=np.int64)])
         _refuse_many("slots (rows times width)", int(starts[-1]) * width)
@@ -68,7 +72,7 @@ class Targets(eqx.Module):
         return cls(
             jnp.asarray(index.reshape(-1, width) if width else index.reshape(len(degree), 0)),
             jnp.asarray(starts, jnp.int32),
-            Layout(len(degree), int(edges.n_post), split, aligned),
+            Layout(len(degree), int(edges.n_post), split, aligned, len(index) == len(edges.post)),
             len(edges.post),
         )
 
@@ -91,7 +95,7 @@ class Targets(eqx.Module):
     def laid_out(self, weights: Float[Array, " n_synapses"]) -> Float[Array, "rows width"]:
         """Weights in the order of the edges, as rows, with zeros in the empty slots."""
         self._check_length(weights)
-        if self.index.size == self.n_synapses:
+        if self.layout.full:
             return weights.reshape(self.shape)
         filled = (self.index < self.n_post).reshape(-1)
         order = jnp.maximum(jnp.cumsum(filled, dtype=jnp.int32) - 1, 0)
@@ -103,7 +107,7 @@ class Targets(eqx.Module):
         """Weights that are laid out in rows, in the order of the edges."""
         if laid.shape != self.shape:
             raise ValueError(f"in_order: laid must be of shape {self.shape}, got {laid.shape}.")
-        if self.index.size == self.n_synapses:
+        if self.layout.full:
             return laid.reshape(-1)
         filled = (self.index < self.n_post).reshape(-1)
         return laid.reshape(-1)[jnp.flatnonzero(filled, size=self.n_synapses)]
@@ -125,6 +129,8 @@ class Targets(eqx.Module):
 
 def dense(weights: Array, index: Array, starts: Array, layout: Layout) -> Array:
     """The matrix of weights, [n_pre, n_post], of rows or of one weight for all."""
+    if layout.aligned and layout.full:
+        return jnp.broadcast_to(weights, index.shape)
     if layout.aligned:
         return jnp.where(index < layout.n_post, weights, 0)
     none = jnp.zeros((layout.n_pre, layout.n_post + 1), weights.dtype)
@@ -167,7 +173,9 @@ def _is_dense(edges: Edges) -> bool:
     """Whether the rows are those of the dense matrix: many connections, none of them twice, in
     ascending order."""
     slots = edges.n_pre * edges.n_post
-    if not len(edges.post) or slots > DENSE_SLOTS or len(edges.post) < DENSE_DENSITY * slots:
+    if slots > DENSE_SLOTS or edges.n_post > WIDEST:
+        return False
+    if not len(edges.post) or len(edges.post) < DENSE_DENSITY * slots:
         return False
     ascends = np.diff(edges.post) > 0
     first = edges.starts[1:-1]
@@ -175,19 +183,25 @@ def _is_dense(edges: Edges) -> bool:
     return bool(ascends.all())
 
 
+def _is_even(degree: np.ndarray) -> bool:
+    """Whether one row for each neuron leaves few slots empty, and is not too wide."""
+    longest = degree.max(initial=0)
+    return bool(longest <= WIDEST and longest * len(degree) <= EVEN_RATIO * degree.sum())
+
+
 def _width(degree: np.ndarray) -> int:
-    """The length of the rows: the longest's, or the greatest that leaves few slots empty."""
+    """The length of the rows: the longest's where they are even, or else the greatest that leaves
+    few slots empty."""
     longest, total = int(degree.max(initial=0)), int(degree.sum())
-    if longest * len(degree) <= EVEN_RATIO * total:
+    if _is_even(degree):
         return longest
     degrees, count = np.unique(degree, return_counts=True)
-    widths = np.unique(np.round(longest * 2.0 ** -np.arange(0, 128, 0.25)).astype(np.int64))
-    fits = [
+    parts = 2.0 ** np.arange(0, np.log2(longest) + 0.25, 0.25)
+    return next(
         int(width)
-        for width in widths[widths > 0]
-        if np.sum(count * -(-degrees // width)) * width * (1 - PADDING) <= total
-    ]
-    return fits[-1]
+        for width in np.ceil(longest / parts).astype(np.int64)
+        if width <= WIDEST and np.sum(count * -(-degrees // width)) * width * (1 - PADDING) <= total
+    )
 
 
 def _slots(edges: Edges, first: np.ndarray, aligned: bool) -> np.ndarray:
