@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 from scipy.integrate import quad
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 from scipy.special import erfcx
 
 import neurojax as nj
@@ -48,7 +48,7 @@ class Brunel:
             sd = math.sqrt(square * TAU_M / 1e3)
             return _driven_rate(mean * TAU_M / 1e3, sd, self.v_reset) - rate
 
-        return float(brentq(excess, 1e-3, 1e3 / REFRACTORY - 1e-3))
+        return root_scalar(excess, bracket=(1e-3, 1e3 / REFRACTORY - 1e-3)).root
 
     def network(self, dt: float, *, seed: int = 0) -> Network:
         """Spikes move potentials by J, or −g J."""

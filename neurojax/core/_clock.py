@@ -55,6 +55,11 @@ class ClockRun(eqx.Module):
     def system(self) -> System:
         return self.stepper.system
 
+    @property
+    def stamp(self) -> Any:
+        """The edge of a step that spikes are stamped with, of a network a dict by population."""
+        return getattr(self.system, "spike_stamp", 0)
+
     def __call__(self, start: RunState) -> Solution:
         """All steps, recorded."""
         carry = self._start(start)
@@ -82,7 +87,7 @@ class ClockRun(eqx.Module):
 
     def _spikes(self, start: RunState, bits: PyTree) -> PyTree:
         """Of the system, or of each population."""
-        emitted, stamp = self._emitted(start), getattr(self.system, "spike_stamp", 0)
+        emitted, stamp = self._emitted(start), self.stamp
         if not isinstance(bits, dict):
             return ClockSpikes(bits, start.step, self.dt, emitted.shape, stamp)
         return {

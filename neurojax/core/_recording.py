@@ -94,7 +94,7 @@ def is_of_spikes(what: Any) -> bool:
 
 def spikes_kept(record: Record, emitted: PyTree) -> PyTree | None:
     """What is asked for of the spikes in a step, as bits: of the system, or by population."""
-    names = [what for what in record.values() if is_of_spikes(what)]
+    names = [what for what in record.values() if isinstance(what, str) and is_of_spikes(what)]
     if not names:
         return None
     if SPIKES not in names:

@@ -43,5 +43,7 @@ def test_a_small_run(tmp_path, model):
     ],
 )
 def test_wrong_options(tmp_path, capsys, options, message):
-    assert main(["simulate-network", *options, "--out", str(tmp_path / "run")]) != 0
+    with pytest.raises(SystemExit) as end:
+        raise SystemExit(main(["simulate-network", *options, "--out", str(tmp_path / "run")]))
+    assert end.value.code == 2
     assert message in " ".join(capsys.readouterr().err.split())
