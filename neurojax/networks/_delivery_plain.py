@@ -8,11 +8,13 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from ._delivery_targets import Layout, dense, source_of_rows
+from ._delivery_targets import LARGEST, Layout, dense, source_of_rows
 
 # "compact" has room for one row in this many, and at least for so many rows: at 0.1 ms a step, the
 # spikes of a population of neurons at 300 Hz each.
 COMPACT_ONE_IN, COMPACT_LEAST = 32, 16
+# GPUs and TPUs would round what they multiply to half of the digits.
+EXACT = lax.Precision.HIGHEST
 
 
 def deliver(
@@ -139,6 +141,11 @@ def _compacted(spikes: Array, index: Array, starts: Array, layout: Layout) -> Ev
     """Each event's place is the number of those before it."""
     values = spikes[:, source_of_rows(index, starts, layout)]
     rows = values.shape[1]
+    if values.size > LARGEST:
+        raise ValueError(
+            "deliver: spikes must be of at most 2**31 - 1 rows times samples for backend "
+            f"'compact', got {rows} rows for {values.shape[0]} samples."
+        )
     flat = values.reshape(-1)
     room = min(max(flat.size // COMPACT_ONE_IN, COMPACT_LEAST), flat.size)
     count = jnp.cumsum(flat != 0, dtype=jnp.int32)
@@ -159,7 +166,7 @@ def dense_deliver(
     layout: Layout,
 ) -> Float[Array, "batch n_post"]:
     """What arrives, as a product with the matrix of weights."""
-    return spikes @ dense(weights, index, starts, layout)
+    return jnp.matmul(spikes, dense(weights, index, starts, layout), precision=EXACT)
 
 
 def dense_gather(
@@ -172,7 +179,9 @@ def dense_gather(
     layout: Layout,
 ) -> Float[Array, "batch n_pre"]:
     """`gather`, as a product with the matrix transposed."""
-    return jnp.where(felt, arriving @ dense(weights, index, starts, layout).T, 0)
+    return jnp.where(
+        felt, jnp.matmul(arriving, dense(weights, index, starts, layout).T, precision=EXACT), 0
+    )
 
 
 def dense_outer(
@@ -184,7 +193,7 @@ def dense_outer(
     layout: Layout,
 ) -> Float[Array, "rows width"]:
     """`outer`, picked from the product of the two."""
-    product = spikes.T @ arriving
+    product = jnp.matmul(spikes.T, arriving, precision=EXACT)
     if layout.aligned:
         return jnp.where(index < layout.n_post, product, 0)
     source = source_of_rows(index, starts, layout)[:, None]

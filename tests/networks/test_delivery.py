@@ -195,7 +195,10 @@ def test_batches_of_batches_of_weights_and_of_felt_alone(backend, x64):
         np.testing.assert_allclose(run(s, weights), expected, rtol=1e-12, atol=1e-13)
     several = jnp.stack([weights, 2 * weights])
     np.testing.assert_allclose(
-        jax.vmap(f)(s, several), expected * np.array([1, 2])[:, None, None], rtol=1e-12, atol=1e-13
+        jax.vmap(f)(s, several),
+        expected * np.array([1.0, 2.0])[:, None, None],
+        rtol=1e-12,
+        atol=1e-13,
     )
     of_weights = jax.grad(lambda w: jnp.sum(jax.vmap(f, (None, 0))(spikes, w) @ g))(several)
     one = jax.grad(lambda w: f(spikes, w) @ g)(weights)
@@ -283,6 +286,27 @@ def test_it_is_exported_for_other_platforms(case, backend, platforms):
             np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("case", ["uneven", "half of all", "one neuron"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_it_compiles_where_all_is_known_beforehand(case, shared, x64):
+    """Of arguments that become constants XLA can make wrong native code, or none."""
+    targets, weights, _, spikes, g = example(case)
+    w = jnp.array(0.3) if shared else weights
+
+    def all_of(backend):
+        def f(s, w):
+            return deliver(s, w, targets, felt=s > 0, backend=backend)
+
+        def run():
+            slopes = jax.grad(lambda s, w: f(s, w) @ g, (0, 1))(spikes, w)
+            return f(spikes, w), *slopes, f(jnp.zeros_like(spikes), w)
+
+        return jax.jit(run)()
+
+    for a, b in zip(all_of("bits"), all_of("reference"), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
+
+
 def test_on_a_cpu_a_step_copies_nothing_of_size():
     targets, weights, _, _, _ = example("sparse", np.float32)
 
@@ -335,6 +359,13 @@ def test_nobody_to_send_or_to_receive():
         np.testing.assert_array_equal(
             deliver(jnp.zeros(0), 1.0, empty, backend=backend), np.zeros(3)
         )
+
+
+def test_more_rows_than_int32_counts_are_refused_by_compact():
+    targets, weights, _, _, _ = example("sparse", np.float32)
+    many = jax.ShapeDtypeStruct((2**31 // targets.shape[0] + 1, targets.n_pre), jnp.float32)
+    with pytest.raises(ValueError, match=r"at most 2\*\*31 - 1 rows times samples"):
+        jax.jit(lambda s: deliver(s, weights, targets, backend="compact")).lower(many)
 
 
 def test_what_does_not_fit_is_refused(x64):
