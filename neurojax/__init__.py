@@ -8,6 +8,7 @@ from . import (
     interop as interop,
     learning as learning,
     metrics as metrics,
+    networks as networks,
     neurons as neurons,
     predictive as predictive,
     spiking as spiking,

@@ -24,8 +24,12 @@ from ._drives import (
     ornstein_uhlenbeck as ornstein_uhlenbeck,
 )
 from ._exact_linear import ExactLinear as ExactLinear
-from ._exponential_euler import ExponentialEuler as ExponentialEuler, phi1 as phi1
-from ._flow import Flow as Flow, as_term as as_term
+from ._exponential_euler import (
+    ExponentialEuler as ExponentialEuler,
+    phi1 as phi1,
+    unwrapped as unwrapped,
+)
+from ._flow import Flow as Flow, as_term as as_term, terms_of as terms_of
 from ._kept_positive import kept_positive as kept_positive
 from ._layers import (
     CONTAINERS as CONTAINERS,
@@ -42,7 +46,7 @@ from ._layers import (
     refuse_training as refuse_training,
 )
 from ._memory import keep_freed_memory as keep_freed_memory
-from ._native import native_if_small as native_if_small
+from ._native import native as native, native_if_small as native_if_small
 from ._recording import (
     Integral as Integral,
     Reduction as Reduction,
@@ -75,7 +79,7 @@ from ._spike import (
     where_spiked as where_spiked,
 )
 from ._step_solver import StepSolver as StepSolver
-from ._stepper import Stepper as Stepper
+from ._stepper import Stepper as Stepper, with_root_finder as with_root_finder
 from ._system import (
     Clock as Clock,
     EnergySystem as EnergySystem,

@@ -13,11 +13,11 @@ from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
 from ._convolutions import with_fast_convolutions
 from ._drives import Series, held as held_drive, is_held, is_timed, value_at
-from ._recording import RASTER, SPIKES, Record, Reduction, emits, observe, packed
+from ._recording import RASTER, SPIKES, Record, Reduction, emits, observe, spikes_kept
 from ._scan import scan
 from ._solution import ClockSpikes, RunState, Solution, all_finite
 from ._stepper import Stepper
-from ._system import Clock, SpikingSystem, System
+from ._system import Clock, System
 
 NOTHING = (None, None)
 Until = Callable[[Any, PyTree, PyTree], Bool[Array, ""]]
@@ -55,6 +55,11 @@ class ClockRun(eqx.Module):
     def system(self) -> System:
         return self.stepper.system
 
+    @property
+    def stamp(self) -> Any:
+        """The edge of a step that spikes are stamped with, of a network a dict by population."""
+        return getattr(self.system, "spike_stamp", 0)
+
     def __call__(self, start: RunState) -> Solution:
         """All steps, recorded."""
         carry = self._start(start)
@@ -77,10 +82,18 @@ class ClockRun(eqx.Module):
         grid = start.step + self.every * jnp.arange(blocks + (rest > 0), dtype=start.step.dtype)
         spikes = None
         if bits is not None:
-            shape = self._emitted(start).shape
-            stamp = self.system.spike_stamp if isinstance(self.system, SpikingSystem) else 0
-            spikes = ClockSpikes(bits, start.step, self.dt, shape, stamp)
+            spikes = self._spikes(start, bits)
         return self._solution(start, carry, Clock(grid, self.dt).t, samples, spikes)
+
+    def _spikes(self, start: RunState, bits: PyTree) -> PyTree:
+        """Of the system, or of each population."""
+        emitted, stamp = self._emitted(start), self.stamp
+        if not isinstance(bits, dict):
+            return ClockSpikes(bits, start.step, self.dt, emitted.shape, stamp)
+        return {
+            name: ClockSpikes(x, start.step, self.dt, emitted[name].shape, stamp[name])
+            for name, x in bits.items()
+        }
 
     def until(self, start: RunState, condition: Until) -> Solution:
         """Steps until `condition(t, state, rate)` holds at a step's end, `steps` at the most."""
@@ -120,7 +133,7 @@ class ClockRun(eqx.Module):
 
     def _block(
         self, carry: _Carry, rows: PyTree, steps: int | None = None
-    ) -> tuple[_Carry, tuple[dict, Array | None]]:
+    ) -> tuple[_Carry, tuple[dict, PyTree]]:
         """A sample at the start, then `steps` steps, each with its row, or one step with the only
         row; spikes of each of them."""
         steps = self.every if steps is None else steps
@@ -150,7 +163,7 @@ class ClockRun(eqx.Module):
             for name, reduction in self._reductions().items()
         }
         kept = {
-            SPIKES: packed(emitted) if SPIKES in self.record.values() else None,
+            SPIKES: spikes_kept(self.record, emitted),
             RASTER: emitted if RASTER in self.record.values() else None,
         }
         solved = carry.solved & solved
@@ -178,7 +191,7 @@ class ClockRun(eqx.Module):
         return {name: r for name, r in self.record.items() if isinstance(r, Reduction)}
 
     def _solution(
-        self, start: RunState, carry: _Carry, ts: Array, samples: dict, spikes: ClockSpikes | None
+        self, start: RunState, carry: _Carry, ts: Array, samples: dict, spikes: PyTree
     ) -> Solution:
         self.meter.close(carry.meter)
         t = Clock(carry.step, self.dt).t

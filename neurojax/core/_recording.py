@@ -36,10 +36,10 @@ class SpikeCount(Reduction):
     """The number of spikes of each neuron; differentiable through the surrogate."""
 
     def init(self, state: PyTree, emitted: PyTree) -> PyTree:
-        return jnp.zeros_like(emitted)
+        return jax.tree.map(jnp.zeros_like, emitted)
 
     def update(self, value: PyTree, t: Time, dt: float, state: PyTree, emitted: PyTree) -> PyTree:
-        return value + emitted
+        return jax.tree.map(jnp.add, value, emitted)
 
 
 class Integral(Reduction):
@@ -83,8 +83,23 @@ def sampled(record: Record) -> list[str]:
     return [
         name
         for name, what in record.items()
-        if not isinstance(what, Reduction) and what not in (SPIKES, RASTER)
+        if not isinstance(what, Reduction) and what != RASTER and not is_of_spikes(what)
     ]
+
+
+def is_of_spikes(what: Any) -> bool:
+    """Whether it is "spikes", or "E.spikes" of a population."""
+    return isinstance(what, str) and what.rpartition(".")[2] == SPIKES
+
+
+def spikes_kept(record: Record, emitted: PyTree) -> PyTree | None:
+    """What is asked for of the spikes in a step, as bits: of the system, or by population."""
+    names = [what for what in record.values() if isinstance(what, str) and is_of_spikes(what)]
+    if not names:
+        return None
+    if SPIKES not in names:
+        emitted = {part: emitted[part] for part in (n.rpartition(".")[0] for n in names)}
+    return jax.tree.map(packed, emitted)
 
 
 def reductions(record: Record) -> dict[str, Reduction]:
@@ -117,7 +132,7 @@ def _part(system: System, state: PyTree, path: str) -> PyTree:
 def _check_name(name: str, system: System, state: PyTree) -> None:
     fields = getattr(state, "_fields", None) or getattr(state, "keys", tuple)()
     extra = (OUTPUT, SPIKES, RASTER) if emits(system) else (OUTPUT,)
-    if name in extra:
+    if name in extra or (is_of_spikes(name) and name.rpartition(".")[0] in fields):
         return
     try:
         _part(system, state, name)

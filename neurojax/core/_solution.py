@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, UInt8
 
 from ._checks import is_known
-from ._plot import plot_run
+from ._plot import Train, plot_run
 from ._recording import unpacked
 
 if TYPE_CHECKING:
@@ -102,14 +102,15 @@ class Solution(eqx.Module):
     """A simulation's outcome.
 
     - `ts`: the times (ms) of the samples; `sol["v"]`: a recording, time first, or a reduction.
-    - `spikes`: `ClockSpikes` or `EventSpikes`; a `ValueError` where they were not recorded.
+    - `spikes`: `ClockSpikes` or `EventSpikes`, of a network a dict of them by population; a
+      `ValueError` where they were not recorded.
     - `final`: the `RunState` at the end; `final.state` is the system's state.
     - `steps`: solver steps taken. `failure`: 0, or the first of `FAILURES` that befell the run.
     """
 
     ts: Float[Array, "*batch samples"]
     recordings: dict[str, PyTree]
-    recorded_spikes: ClockSpikes | EventSpikes | None
+    recorded_spikes: ClockSpikes | EventSpikes | dict[str, ClockSpikes] | None
     final: RunState
     steps: Int[Array, "*batch"]
     failure: Int[Array, "*batch"]
@@ -122,7 +123,7 @@ class Solution(eqx.Module):
         return self.recordings[name]
 
     @property
-    def spikes(self) -> ClockSpikes | EventSpikes:
+    def spikes(self) -> Any:
         """The recorded spikes."""
         if self.recorded_spikes is None:
             raise ValueError(f'spikes were not recorded ({self.about}): record "spikes".')
@@ -132,11 +133,13 @@ class Solution(eqx.Module):
         """A matplotlib figure: a panel for each recording (or those named), spikes as a raster."""
         over_time = [n for n, x in self.recordings.items() if _is_trace(x, self.ts)]
         chosen = [n for n in names if n != "spikes"] if names else over_time
-        spikes = None
-        if self.recorded_spikes is not None and (not names or "spikes" in names):
-            neurons = np.asarray(self.spikes.counts()).size
-            spikes = [self.spikes.of(i) for i in range(neurons)]
+        shown = self.recorded_spikes is not None and (not names or "spikes" in names)
+        spikes = [_train(n, x) for n, x in self._spikes_by_part().items()] if shown else []
         return plot_run(np.asarray(self.ts), {n: np.asarray(self[n]) for n in chosen}, spikes)
+
+    def _spikes_by_part(self) -> dict[str, Any]:
+        """Of a system that has no populations under an empty name."""
+        return self.spikes if isinstance(self.spikes, dict) else {"": self.spikes}
 
     def __repr__(self) -> str:
         lines = [f"Solution of {self.about}"]
@@ -144,16 +147,11 @@ class Solution(eqx.Module):
             for path, leaf in jax.tree_util.tree_leaves_with_path(value):
                 lines.append(f"  {name}{jax.tree_util.keystr(path)}: {_described(leaf)}")
         if self.recorded_spikes is not None:
-            lines.append(f"  spikes: {self._spike_line()}")
+            for name, spikes in self._spikes_by_part().items():
+                lines.append(f"  {f'{name}.spikes'.lstrip('.')}: {_spike_line(spikes)}")
         if is_known(self.failure) and np.any(np.asarray(self.failure)):
             lines.append(f"  failed: {FAILURES[int(np.max(np.asarray(self.failure)))]}")
         return "\n".join(lines)
-
-    def _spike_line(self) -> str:
-        if not all(map(is_known, jax.tree.leaves(self.spikes))):
-            return "traced"
-        counts = np.asarray(self.spikes.counts())
-        return f"{int(counts.sum())} in {counts.size} neuron{'s' * (counts.size != 1)}"
 
 
 FAILURES = {
@@ -178,6 +176,23 @@ def all_finite(tree: PyTree) -> Bool[Array, ""]:
         jnp.isfinite(x).all() for x in jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))
     ]
     return jnp.all(jnp.stack(checks)) if checks else jnp.array(True)
+
+
+def _spike_line(spikes: Any) -> str:
+    if not all(map(is_known, jax.tree.leaves(spikes))):
+        return "traced"
+    counts = np.asarray(spikes.counts())
+    return f"{int(counts.sum())} in {counts.size} neuron{'s' * (counts.size != 1)}"
+
+
+def _train(name: str, spikes: Any) -> Train:
+    neurons = np.asarray(spikes.counts()).size
+    if isinstance(spikes, ClockSpikes):
+        return Train(name, spikes.times, spikes.indices, neurons)
+    times = [spikes.of(i) for i in range(neurons)]
+    return Train(
+        name, np.concatenate(times), np.repeat(np.arange(neurons), [*map(len, times)]), neurons
+    )
 
 
 def _is_trace(value: Any, ts: Array) -> bool:

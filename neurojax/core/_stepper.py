@@ -96,7 +96,7 @@ class Stepper(eqx.Module):
 def usable(solver: Any, system: System, stochastic: bool) -> diffrax.AbstractSolver:
     """A solver that can do it, or an error that names it."""
     if solver is None:
-        return _with_root_finder(system.default_solver)
+        return with_root_finder(system.default_solver)
     if not isinstance(solver, diffrax.AbstractSolver):
         raise TypeError(f"solver must be a diffrax solver, got {solver!r}.")
     name = type(solver).__name__
@@ -109,10 +109,10 @@ def usable(solver: Any, system: System, stochastic: bool) -> diffrax.AbstractSol
         solver, diffrax.AbstractItoSolver | diffrax.AbstractStratonovichSolver
     ):
         raise TypeError(f"solver {name} cannot integrate the noise of {type(system).__name__}.")
-    return _with_root_finder(solver)
+    return with_root_finder(solver)
 
 
-def _with_root_finder(solver: diffrax.AbstractSolver) -> diffrax.AbstractSolver:
+def with_root_finder(solver: diffrax.AbstractSolver) -> diffrax.AbstractSolver:
     """An implicit diffrax solver with a root finder that stands alone.
 
     Diffrax's default takes its tolerances from a step-size controller, and gives up where that

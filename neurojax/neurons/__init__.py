@@ -30,6 +30,7 @@ from ._hodgkin_huxley import HodgkinHuxley as HodgkinHuxley
 from ._integrate_and_fire import IntegrateAndFire as IntegrateAndFire
 from ._integrator import Integrator as Integrator, IntegratorState as IntegratorState
 from ._izhikevich import Izhikevich as Izhikevich, IzhikevichState as IzhikevichState
+from ._leaky import LeakyIntegrateAndFire as LeakyIntegrateAndFire
 from ._leaky_integrator import (
     LeakyIntegrator as LeakyIntegrator,
     LeakyIntegratorState as LeakyIntegratorState,

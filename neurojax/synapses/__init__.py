@@ -9,4 +9,5 @@ from ._conductances import (
     Biexponential as Biexponential,
     Exponential as Exponential,
 )
+from ._current_based import CurrentBased as CurrentBased
 from ._synapse import Synapse as Synapse
