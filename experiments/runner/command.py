@@ -42,9 +42,6 @@ def main(argv: list[str]) -> int:
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(experiments)}"
         print(f"error: no experiment {name!r}; {hint}", file=sys.stderr)
         return 2
-    from neurojax import keep_freed_memory
-
-    keep_freed_memory()
     module = importlib.import_module(f"experiments.{name.replace('-', '_')}")
     return launch(name, module, argv[1:])
 
@@ -82,6 +79,9 @@ def launch(name: str, experiment: ModuleType, argv: list[str]) -> int:
     """Run one experiment; returns the exit code: 0, 2 for a user's fault, 130 when stopped."""
     try:
         config, folder = prepare(name, experiment, argv)
+        from neurojax import keep_freed_memory  # not before: help is quick
+
+        keep_freed_memory()
         run = Run(folder)
         try:
             run.finish(experiment.run(config, run))

@@ -177,7 +177,7 @@ def _poisson(key: PRNGKeyArray, mean: Array, shape: tuple[int, ...]) -> Float[Ar
         chance = below = jnp.exp(-mean)
         count = jnp.zeros(shape, mean.dtype)
         for k in range(1, MOST_COUNTED):
-            count = count + (u >= below).astype(mean.dtype)
+            count = count + (u >= jnp.broadcast_to(below, shape)).astype(mean.dtype)
             chance = chance * mean / k
             below = below + chance
         return count

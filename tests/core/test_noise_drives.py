@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 import neurojax as nj
 
@@ -31,6 +32,19 @@ def test_poisson_counts_have_the_rate_as_mean_and_variance():
     assert abs(counts.mean() - 4) < 5 * np.sqrt(4 / n)
     # The variance of a Poisson count's sample variance is λ(1 + 2λ)/n.
     assert abs(counts.var() - 4) < 5 * np.sqrt(4 * (1 + 8) / n)
+
+
+@pytest.mark.parametrize("mean", [0.05, 2.0, 9.9, 10.1, [0.5, 4.0]])
+def test_poisson_counts_have_their_distribution(mean):
+    """By inversion and otherwise, for one rate and for one for each: within five standard
+    deviations of each number's share."""
+    each, n = np.atleast_1d(mean), 200_000
+    drive = nj.Poisson(jax.random.key(2), rate=1e4 * each, shape=(n, len(each)))
+    counts = np.asarray(drive.on(nj.core.Clock(jnp.array(3), 0.1)))
+    for column, expected in zip(counts.T, each, strict=True):
+        share = np.bincount(column.astype(int), minlength=40) / n
+        due = stats.poisson.pmf(np.arange(len(share)), expected)
+        assert np.all(np.abs(share - due) <= 5 * np.sqrt(due / n) + 1e-5)
 
 
 def test_poisson_weight_scales_and_steps_are_independent():

@@ -99,8 +99,9 @@ def test_its_figure_has_a_panel_for_each(sol):
     assert len(lines) == 6
     np.testing.assert_allclose(lines[5].get_ydata(), sol["v"][:, 1, 2])
     np.testing.assert_allclose(lines[5].get_xdata(), sol.ts)
-    marks = [c.get_positions() for c in figure.axes[-1].collections]
-    np.testing.assert_allclose(np.sort(np.concatenate(marks)), sol.spikes.times, rtol=1e-6)
+    times, rows = strokes(figure)
+    np.testing.assert_allclose(times, sol.spikes.times, rtol=1e-6)
+    np.testing.assert_allclose(rows, sol.spikes.indices, atol=1e-6)
 
 
 def test_its_figure_of_some(sol):
@@ -113,8 +114,23 @@ def test_its_figure_of_some(sol):
 def test_its_figure_by_events():
     sol = nj.simulate(nj.LIF(shape=(2,)), np.array([1.2, 3.0]), t1=20.0, max_spikes=9)
     figure = sol.plot()
-    marks = [c.get_positions() for c in figure.axes[-1].collections]  # pyright: ignore[reportAttributeAccessIssue]
-    assert [len(m) for m in marks] == sol.spikes.counts().tolist()
+    times, rows = strokes(figure)
+    assert np.bincount(np.round(rows).astype(int)).tolist() == sol.spikes.counts().tolist()
+    np.testing.assert_allclose(times[np.round(rows) == 1], sol.spikes.of(1), rtol=1e-6)
+
+
+def strokes(figure):
+    """When each stroke of a raster is, and about which row."""
+    (lines,) = figure.axes[-1].collections
+    segments = np.array(lines.get_segments())
+    return segments[:, 0, 0], segments[:, :, 1].mean(1)
+
+
+def test_a_raster_of_many_neurons_has_points():
+    sol = nj.simulate(nj.LIF(shape=(300,)), np.linspace(0.9, 5.0, 300), t1=20.0, dt=0.1)
+    (points,) = sol.plot("spikes").axes[-1].get_lines()
+    np.testing.assert_allclose(np.asarray(points.get_xdata()), sol.spikes.times)
+    np.testing.assert_allclose(np.asarray(points.get_ydata()), sol.spikes.indices)
 
 
 def test_nothing_to_plot_is_told():
