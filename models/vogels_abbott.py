@@ -1,5 +1,4 @@
-"""Networks of integrate-and-fire neurons that keep themselves active, with synapses of currents
-(CUBA) and of conductances (COBA).
+"""Integrate-and-fire neurons that keep each other active, with synapses of currents (CUBA).
 
 Four in five neurons excite. Any two are connected with a probability of 2 %, without delay.
 Source: Vogels & Abbott 2005, J. Neurosci. 25, 10786–10795; as benchmarks Brette et al. 2007, J.
@@ -33,19 +32,13 @@ def cuba(neurons: int = 4000, *, seed: int = 0) -> Network:
         "exc": CurrentBased(Exponential(tau=TAU_EXC)),
         "inh": CurrentBased(Exponential(tau=TAU_INH)),
     }
-    weights = {"exc": 60 * 0.27 / 10, "inh": -20 * 4.5 / 10}
-    return _network(Population(cells, synapses), weights, seed)
-
-
-def _network(population: Population, weights: dict[str, float], seed: int) -> Network:
-    """Four in five neurons are at synapses "exc", the others at "inh"."""
-    first = population.shape[0] * 4 // 5
+    first = neurons * 4 // 5
     rule = FixedProbability(PROBABILITY)
     projections = {
-        "exc": Projection(f"cells[:{first}]", "cells.exc", rule, weights["exc"]),
-        "inh": Projection(f"cells[{first}:]", "cells.inh", rule, weights["inh"]),
+        "exc": Projection(f"cells[:{first}]", "cells.exc", rule, 60 * 0.27 / 10),
+        "inh": Projection(f"cells[{first}:]", "cells.inh", rule, -20 * 4.5 / 10),
     }
-    return Network({"cells": population}, projections, seed=seed)
+    return Network({"cells": Population(cells, synapses)}, projections, seed=seed)
 
 
 def at_random(network: Network, key: PRNGKeyArray) -> dict:

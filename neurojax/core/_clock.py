@@ -1,7 +1,7 @@
 """Through time by the clock: a fixed grid, a solver step and a jump for each."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import diffrax
 import equinox as eqx
@@ -55,11 +55,6 @@ class ClockRun(eqx.Module):
     def system(self) -> System:
         return self.stepper.system
 
-    @property
-    def stamp(self) -> Any:
-        """The edge of a step that spikes are stamped with, of a network a dict by population."""
-        return getattr(self.system, "spike_stamp", 0)
-
     def __call__(self, start: RunState) -> Solution:
         """All steps, recorded."""
         carry = self._start(start)
@@ -87,7 +82,7 @@ class ClockRun(eqx.Module):
 
     def _spikes(self, start: RunState, bits: PyTree) -> PyTree:
         """Of the system, or of each population."""
-        emitted, stamp = self._emitted(start), self.stamp
+        emitted, stamp = self._emitted(start), cast(Any, getattr(self.system, "spike_stamp", 0))
         if not isinstance(bits, dict):
             return ClockSpikes(bits, start.step, self.dt, emitted.shape, stamp)
         return {

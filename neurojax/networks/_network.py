@@ -31,10 +31,11 @@ class Network(System):
     `populations` are spiking Systems of any kind; `projections` a list of `Projection`s, which get
     names as `"E->I"`, or a dict of them. Which neurons a projection joins is drawn from `seed`.
 
-    The drive is a dict by population, or one value for all; so is `incoming`. The state is a dict
-    by population: `record=["E.v", "spikes"]`; spikes are recorded by population, `sol.spikes["E"]`.
+    The drive is a dict by population, or one value for all; `incoming` is a dict by population. So
+    is the state: `record=["E.v", "spikes"]`; spikes are recorded by population, `sol.spikes["E"]`.
 
-    Raises `ValueError` for a projection from or to what there is not.
+    Raises `ValueError` for a projection from or to what there is not, and for a drive or spikes
+    from outside to a population that is not there.
     """
 
     populations: dict[str, SpikingSystem]
@@ -76,9 +77,10 @@ class Network(System):
         return {name: system.spike_stamp for name, system in self.populations.items()}
 
     def initial_state(self, key: PRNGKeyArray | None = None) -> State:
-        state: State = {}
-        for place, (name, system) in enumerate(self.populations.items()):
-            state[name] = system.initial_state(None if key is None else jr.fold_in(key, place))
+        state: State = {
+            name: system.initial_state(self._key(key, name))
+            for name, system in self.populations.items()
+        }
         state[IN_FLIGHT] = {
             target: InFlight.none(shape, delay)
             for target, (shape, delay) in self._delayed().items()
@@ -88,6 +90,7 @@ class Network(System):
     def inputs(self, t: Any, state: State, drive: PyTree) -> dict[str, PyTree]:
         """The drive of each population."""
         if isinstance(drive, Mapping):
+            self._refuse_unknown("drive", drive)
             return {name: drive.get(name, 0.0) for name in self.populations}
         return dict.fromkeys(self.populations, drive)
 
@@ -106,12 +109,15 @@ class Network(System):
     def jump(
         self, clock: Clock, state: State, incoming: Any, key: PRNGKeyArray | None
     ) -> tuple[State, dict[str, Array]]:
+        outside = {} if incoming is None else incoming
+        self._refuse_unknown("incoming", outside)
         moved, spikes = dict(state), {}
         due = {target: each.due for target, each in state[IN_FLIGHT].items()}
-        for place, (name, system) in enumerate(self.populations.items()):
-            own = None if key is None else jr.fold_in(key, place)
-            arriving = _onto(name, due, None if incoming is None else incoming.get(name))
-            moved[name], spikes[name] = system.jump(clock, state[name], arriving, own)
+        for name, system in self.populations.items():
+            arriving = _onto(name, due, outside.get(name))
+            moved[name], spikes[name] = system.jump(
+                clock, state[name], arriving, self._key(key, name)
+            )
         late: dict[str, list[tuple[int, Array]]] = {target: [] for target in due}
         for each in self.projections.values():
             weights = each.sent(spikes[each.pre.population])
@@ -126,6 +132,16 @@ class Network(System):
             for target, each in state[IN_FLIGHT].items()
         }
         return moved, spikes
+
+    def _key(self, key: PRNGKeyArray | None, name: str) -> PRNGKeyArray | None:
+        # Trees of JAX have the keys of a dict in order, whatever order a user gave them.
+        return None if key is None else jr.fold_in(key, sorted(self.populations).index(name))
+
+    def _refuse_unknown(self, what: str, given: Mapping[str, Any]) -> None:
+        for name in given:
+            if name not in self.populations:
+                known = ", ".join(self.populations)
+                raise ValueError(f"{what} must be of the populations {known}, got {name!r}.")
 
     def _delayed(self) -> dict[str, tuple[tuple[int, ...], int]]:
         """Where spikes arrive late: the shape of that population, and the longest delay."""

@@ -52,7 +52,7 @@ class Partitioned(StepSolver, diffrax.AbstractItoSolver):
         state = eqx.combine(y0, flow.held)
         drives = network.inputs(t, state, args)
         parts = []
-        for place, (name, system) in enumerate(network.populations.items()):
+        for place, (name, system) in enumerate(sorted(network.populations.items())):
             noisy = noise and system.diffusion(t, state[name], drives[name]) is not None
             key = jr.fold_in(noise[0].control.key, place) if noisy else None
             own = Flow(system, flow.held[name], flow.origin)

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, final
 
 import diffrax
+import jax
 import jax.numpy as jnp
+import jax.random as jr
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from ..core import Clock, ExactLinear, SpikingSystem, Surrogate
@@ -43,6 +45,12 @@ class Population(SpikingSystem):
 
     def __init__(self, neurons: SpikingSystem, synapses: Mapping[str, Synapse]) -> None:
         self.neurons, self.synapses = neurons, dict(synapses)
+        for name in getattr(jax.eval_shape(neurons.initial_state, jr.key(0)), "_fields", ()):
+            if name in self.synapses:
+                raise ValueError(
+                    f"Population: a synapse cannot be called {name!r}, as a part of the state of "
+                    f"{type(neurons).__name__} is."
+                )
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -33,7 +33,8 @@ class Port(NamedTuple):
 def port_of(what: str, text: str, populations: Mapping[str, SpikingSystem]) -> Port:
     """Of `"E"`, `"E[:800]"` or `"E[100:200].ampa"`.
 
-    Raises `ValueError` for another form, a population that is not there, or neurons it has not.
+    Raises `ValueError` for another form, a population that is not there, or neurons or a synapse
+    that it has not.
     """
     found = FORM.fullmatch(text)
     if found is None:
@@ -45,7 +46,11 @@ def port_of(what: str, text: str, populations: Mapping[str, SpikingSystem]) -> P
     first, end = int(found["first"] or 0), int(found["end"] or size)
     if not first < end <= size:
         raise ValueError(f"{what} is {text!r}, and {name!r} has {size} neurons.")
-    return Port(name, first, end, found["synapse"] or "")
+    synapses, synapse = getattr(populations[name], "synapses", {}), found["synapse"] or ""
+    if synapse and synapse not in synapses:
+        known = ", ".join(synapses) or "none by name"
+        raise ValueError(f"{what} is {text!r}, and the synapses of {name!r} are {known}.")
+    return Port(name, first, end, synapse)
 
 
 def size_of(population: SpikingSystem) -> int:

@@ -14,6 +14,7 @@ from ._connectivity import Connectivity
 from ._delivery import deliver
 from ._delivery_targets import Targets
 from ._listed import as_connectivity
+from ._population import Population
 from ._port import Port, port_of
 
 Weight = float | np.ndarray | Array | Callable[[np.random.Generator, int], np.ndarray]
@@ -74,6 +75,11 @@ def built(
     """Raises `ValueError` for neurons that are not there and weights that do not fit."""
     pre = port_of(f"projection {name!r}: pre", projection.pre, populations)
     post = port_of(f"projection {name!r}: post", projection.post, populations)
+    if pre.synapse:
+        raise ValueError(f"projection {name!r}: pre must be neurons, got {projection.pre!r}.")
+    if not post.synapse and isinstance(populations[post.population], Population):
+        known = ", ".join(populations[post.population].synapses)
+        raise ValueError(f"projection {name!r}: post must name a synapse of {known}.")
     rule = as_connectivity(projection.connectivity)
     same = pre[:3] == post[:3]
     edges = rule.edges(pre.neurons, post.neurons, draw, within=same)

@@ -189,17 +189,22 @@ def test_random_populations_need_their_keys():
 @pytest.mark.parametrize(
     ("projection", "message"),
     [
-        (dict(pre="X"), "projection 'X->E': pre must be one of E, got 'X'"),
+        (dict(pre="X"), "projection 'X->E': pre must be one of E, P, got 'X'"),
         (dict(post="E[5:99]"), r"post is 'E\[5:99\]', and 'E' has 60 neurons"),
         (dict(post="E["), "post must be as"),
         (dict(weight=np.ones(7, np.float32)), r"weight has shape \(7,\); there are 3600 synapses"),
         (dict(weight=np.nan), "weight must be finite"),
+        (dict(post="E.ampa"), r"post is 'E\.ampa', and the synapses of 'E' are none by name"),
+        (dict(post="P"), "post must name a synapse of exc"),
+        (dict(post="P.inh"), r"post is 'P\.inh', and the synapses of 'P' are exc"),
+        (dict(pre="P.exc"), r"pre must be neurons, got 'P\.exc'"),
     ],
 )
 def test_wrong_projections(projection, message):
     given = dict(pre="E", post="E", connectivity=AllToAll(), weight=1.0) | projection
+    both = {"E": cells(), "P": Population(cells(), {"exc": Exponential()})}
     with pytest.raises(ValueError, match=message):
-        Network({"E": cells()}, [Projection(**given)])
+        Network(both, [Projection(**given)])
 
 
 def test_wrong_delays_and_populations():
@@ -209,3 +214,10 @@ def test_wrong_delays_and_populations():
         Network({"a.b": cells()})
     with pytest.raises(ValueError, match=r"record has no 'X\.spikes'"):
         nj.simulate(Network({"E": cells()}), t1=1.0, dt=DT, record=["X.spikes"])
+    with pytest.raises(ValueError, match="a synapse cannot be called 'v'"):
+        Population(cells(), {"v": Exponential()})
+    message = "must be of the populations E, got 'X'"
+    with pytest.raises(ValueError, match=message):
+        nj.simulate(Network({"E": cells()}), {"X": 1.0}, t1=1.0, dt=DT)
+    with pytest.raises(ValueError, match=message):
+        nj.simulate(Network({"E": cells()}), t1=1.0, dt=DT, incoming={"X": jnp.ones(N)})
