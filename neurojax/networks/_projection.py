@@ -77,8 +77,9 @@ def built(
     post = port_of(f"projection {name!r}: post", projection.post, populations)
     if pre.synapse:
         raise ValueError(f"projection {name!r}: pre must be neurons, got {projection.pre!r}.")
-    if not post.synapse and isinstance(populations[post.population], Population):
-        known = ", ".join(populations[post.population].synapses)
+    population = populations[post.population]
+    if not post.synapse and isinstance(population, Population):
+        known = ", ".join(population.synapses)
         raise ValueError(f"projection {name!r}: post must name a synapse of {known}.")
     rule = as_connectivity(projection.connectivity)
     same = pre[:3] == post[:3]
@@ -87,7 +88,7 @@ def built(
     weights = drawn(name, projection.weight, rule, edges.n_synapses, draw)
     if weights.ndim:
         weights = targets.laid_out(weights)
-    shape = getattr(populations[post.population], "shape")  # noqa: B009
+    shape = getattr(population, "shape")  # noqa: B009
     return Connections(pre, post, projection.delay, shape, targets, weights)
 
 
